@@ -1,0 +1,1 @@
+"""The command ``minictl``: options in, library calls, tables and exit codes out."""

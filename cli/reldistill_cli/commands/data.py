@@ -1,0 +1,78 @@
+"""``minictl data``: corpora of tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from reldistill.errors import UsageError
+from reldistill_cli.output import print_json, warn
+
+app = typer.Typer(no_args_is_help=True, help="Make corpora of tokens out of text.")
+
+
+@app.callback()
+def data() -> None:
+    """Make corpora of tokens out of text."""
+
+
+@app.command("build")
+def build(
+    text: Annotated[
+        list[str], typer.Argument(help=".txt (a document a line) and .jsonl files, folders or globs of them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
+    teacher: Annotated[
+        str | None, typer.Option(help="Take this teacher's tokenizer: alias, folder or id on the Hub.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="A tokenizer.json, taken as it is.")] = None,
+    max_length: Annotated[int, typer.Option(help="Longest sequence, in tokens with the special ones.")] = 512,
+    text_column: Annotated[str, typer.Option(help="Column of .jsonl files that holds the text.")] = "text",
+    on_error: Annotated[Literal["raise", "skip"], typer.Option(help="What to do with a broken record.")] = "raise",
+    threads: Annotated[int, typer.Option(help="0: one for each core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a corpus that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Tokenise text into a corpus that `minictl distill --data` takes.
+
+    Example: minictl data build wiki/*.txt --teacher bert-base --output corpus
+    """
+    if (teacher is None) == (tokenizer is None):
+        raise UsageError(
+            "give either --teacher or --tokenizer", hint="--teacher bert-base, or --tokenizer path/to/tokenizer.json."
+        )
+    from reldistill_cli.progress import ScreenReporter
+    from reldistill_loader import tokenize
+
+    source = teacher_tokenizer(teacher) if teacher is not None else tokenizer
+    assert source is not None, "one of the two is given"
+    label = ", ".join(text)
+    with ScreenReporter() as reporter:
+        manifest = tokenize(
+            text, source, output, max_length=max_length, text_column=text_column, threads=threads, overwrite=overwrite,
+            on_error=on_error, progress=lambda progress: reporter.tokenising(label, progress),
+        )  # fmt: skip
+        reporter.tokenised(label)
+    if as_json:
+        print_json({
+            "corpus": str(output), "documents": manifest.documents, "sequences": manifest.sequences, "tokens": manifest.tokens,
+            "skipped": manifest.skipped,
+        })  # fmt: skip
+    else:
+        typer.echo(
+            f"corpus: {output}  ({manifest.documents:,} documents, {manifest.sequences:,} sequences, {manifest.tokens:,} tokens)"
+        )
+        if manifest.skipped:
+            warn(
+                f"{manifest.skipped:,} broken records were skipped; the first are listed in {output / 'manifest.json'}"
+            )
+
+
+def teacher_tokenizer(teacher: str) -> str:
+    """The text of a tokenizer.json that gives the ids of transformers' tokenizer for this teacher."""
+    from reldistill.distillation.locate import locate_teacher
+    from reldistill.registry import Registry
+
+    return locate_teacher(teacher, Registry.installed(warn=warn)).tokenizer_json

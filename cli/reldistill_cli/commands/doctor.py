@@ -1,0 +1,39 @@
+"""``minictl doctor``: what this machine can do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reldistill_cli.output import print_json
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+    """Show what this machine can do: versions, devices, measured speed, folders, Hub, plugins."""
+    from reldistill.machine import examine
+    from reldistill.registry import Registry
+
+    found = examine(Registry.installed())
+    if as_json:
+        print_json(found)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in found.items():
+        table.add_row(f"[bold]{name.replace('_', ' ')}[/]", escape(_in_words(value)))
+    Console(soft_wrap=True, highlight=False).print(table)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(str, value)) or "none"
+    return (
+        {None: "not installed", True: "yes", False: "no"}.get(value, str(value))
+        if not isinstance(value, float)
+        else f"{value:g}"
+    )

@@ -1,0 +1,1 @@
+"""The demo: a real teacher distilled offline, on the documentation that lies on every Python machine."""

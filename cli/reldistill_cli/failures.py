@@ -1,0 +1,66 @@
+"""How a command fails: one message on stderr and the exit code of its kind, no traceback unless ``--debug``."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from reldistill.errors import ReldistillError
+
+__all__ = ["GuardedGroup", "show_tracebacks"]
+
+FAILED, DATA, INTERRUPTED = 1, 3, 130
+
+_debug = False
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Let errors through as they are, for ``--debug``."""
+    global _debug
+    _debug = wanted
+
+
+class GuardedGroup(TyperGroup):
+    """Runs a command and turns what it raises into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ReldistillError as error:
+            raise _exit(error, str(error), error.exit_code) from error
+        except KeyboardInterrupt as error:
+            raise _exit(error, "interrupted", INTERRUPTED) from error
+        except BrokenPipeError:
+            # Whoever read the output has enough; Python must not complain when it closes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
+        except OSError as error:
+            raise _exit(error, _disk_message(error), FAILED) from error
+        except Exception as error:
+            if _is_loader_error(error):
+                raise _exit(error, str(error), DATA) from error
+            raise
+
+
+def _exit(error: BaseException, message: str, code: int) -> typer.Exit:
+    if _debug:
+        raise error
+    typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    return typer.Exit(code)
+
+
+def _disk_message(error: OSError) -> str:
+    place = f": {error.filename}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{place}\nWhat was written under its final name is whole. Make room and run the same command again."
+    return f"{error.strerror or error}{place}"
+
+
+def _is_loader_error(error: Exception) -> bool:
+    loader = sys.modules.get("reldistill_loader")
+    return loader is not None and isinstance(error, loader.LoaderError)

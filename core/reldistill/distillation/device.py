@@ -1,0 +1,43 @@
+"""Where to compute, in which precision, and how much at once."""
+
+from __future__ import annotations
+
+import torch
+
+from reldistill.errors import UsageError
+
+__all__ = ["bf16_is_fast", "default_micro_batch_tokens", "resolve_device", "resolve_precision"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is CUDA, else Apple's MPS, else the CPU. Raises :class:`UsageError` for a device that is not here."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, there in here.items() if there))
+    if not here[name]:
+        raise UsageError(
+            f"--device {name}: not available here",
+            hint=f"Available: {', '.join(d for d, there in here.items() if there)}.",
+        )
+    return torch.device(name)
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware: recent CUDA, or a CPU with AVX512-BF16 or AMX."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def resolve_precision(name: str, device: torch.device) -> torch.dtype:
+    """``fp32`` or ``bf16`` as a dtype; ``auto`` is bf16 where :func:`bf16_is_fast`."""
+    if name == "auto":
+        name = "bf16" if bf16_is_fast(device) else "fp32"
+    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+
+
+def default_micro_batch_tokens(device: torch.device) -> int:
+    """4,096 tokens at once on a CPU, 32,768 on a GPU."""
+    return 4_096 if device.type == "cpu" else 32_768

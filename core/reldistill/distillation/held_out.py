@@ -1,0 +1,42 @@
+"""The relation loss on text that was not trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from reldistill.distillation.tokens import packed_tokens
+
+if TYPE_CHECKING:
+    from reldistill.distillation.objective import Objective
+    from reldistill.encoder import Encoder
+    from reldistill_loader import Corpus
+
+__all__ = ["held_out_loss"]
+
+
+def held_out_loss(
+    objective: Objective,
+    student: Encoder,
+    corpus: Corpus,
+    *,
+    position_offset: int,
+    micro_batch_tokens: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences."""
+    sequences = len(corpus)
+    batch = next(iter(corpus.batches(seed=0, batch_size=sequences, position_offset=position_offset, prefetch=1)))
+    training = student.training
+    student.eval()
+    total: dict[str, float] = {}
+    try:
+        with torch.no_grad():
+            for part in batch.micro_batches(micro_batch_tokens):
+                loss = objective(student, packed_tokens(part, device), sequences)
+                for name, value in {"loss": loss.total, **{f"loss/{k}": v for k, v in loss.terms.items()}}.items():
+                    total[name] = total.get(name, 0.0) + float(value)
+    finally:
+        student.train(training)
+    return total

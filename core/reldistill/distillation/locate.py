@@ -1,0 +1,137 @@
+"""From what a person types after ``--teacher`` to a folder with a configuration, an adapter and a tokenizer."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+
+from reldistill.errors import UsageError
+from reldistill.hub.models import fetch_model
+from reldistill.registry import Provided, Registry
+from reldistill.teacher import TeacherAdapter
+
+__all__ = ["Teacher", "locate_teacher"]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A teacher that was found. ``label`` is short, for names and tables; ``folder`` holds at least configuration and
+    tokenizer. Of a teacher of the Hub, ``hub_id``, the weights are fetched when :attr:`weights_folder` is asked for.
+    """
+
+    label: str
+    folder: Path
+    config: PretrainedConfig
+    provided: Provided[TeacherAdapter]
+    hub_id: str | None = None
+
+    @property
+    def adapter(self) -> TeacherAdapter:
+        """The adapter of its family."""
+        return self.provided.thing
+
+    @property
+    def layers(self) -> int:
+        """How many layers it has."""
+        return int(self.config.num_hidden_layers)
+
+    @property
+    def longest(self) -> int:
+        """The longest sequence that it has positions for, in tokens."""
+        return int(self.config.max_position_embeddings) - self.adapter.position_offset(self.config)
+
+    @cached_property
+    def weights_folder(self) -> Path:
+        """The folder that holds the weights too; fetched from the Hub where they are not here yet."""
+        return self.folder if self.hub_id is None else fetch_model(self.hub_id)
+
+    @cached_property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer as transformers builds it, which may differ from the tokenizer.json beside it."""
+        try:
+            tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+            raise UsageError(
+                f"teacher {self.label}: its tokenizer cannot be read: {_first_line(error)}",
+                hint="The folder needs the tokenizer's files beside config.json (tokenizer.json, tokenizer_config.json).",
+            ) from error
+        if not getattr(tokenizer, "is_fast", False):
+            raise UsageError(
+                f"teacher {self.label}: it has no fast tokenizer", hint="Convert it: a tokenizer.json is needed."
+            )
+        checked: PreTrainedTokenizerBase = tokenizer
+        return checked
+
+    @cached_property
+    def tokenizer_json(self) -> str:
+        """The text of a tokenizer.json that gives transformers' ids."""
+        backend: Any = self.tokenizer.backend_tokenizer
+        return str(backend.to_str())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the weights, the configuration and the tokenizer; reads each weight file once."""
+        digest = hashlib.sha256(self.config.to_json_string().encode())
+        digest.update(self.tokenizer_json.encode())
+        for weights in sorted([*self.weights_folder.glob("*.safetensors"), *self.weights_folder.glob("*.bin")]):
+            with weights.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def locate_teacher(name: str, registry: Registry) -> Teacher:
+    """A local folder, an alias of an adapter, or an id on the Hub, in this order.
+
+    Raises :class:`UsageError` where there is none, or none of a family that is known.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _open(path.resolve().name, path, registry, name)
+    if path.exists() or name.startswith((".", "/", "~")):
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise UsageError(
+            f"teacher {name} {what}",
+            hint="A local teacher is a folder with config.json, tokenizer.json and *.safetensors.",
+        )
+    aliases = {alias: hub_id for provided in registry.teachers for alias, hub_id in provided.thing.aliases.items()}
+    typed = name.strip().lower().replace("_", "-").replace(" ", "-")
+    hub_id = aliases.get(typed, name)
+    if hub_id == name and "/" not in name:
+        near = get_close_matches(typed, aliases, n=1, cutoff=0.75)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(
+            f"unknown teacher {name!r}: neither a local folder nor an alias",
+            hint=f"{hint}Aliases: {', '.join(sorted(aliases))}. Anything else: a folder, or an id on the Hub written owner/name.",
+        )
+    label = typed if typed in aliases else name.rpartition("/")[2]
+    return _open(label, fetch_model(hub_id, weights=False), registry, name, hub_id)
+
+
+def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str | None = None) -> Teacher:
+    if not (folder / "config.json").is_file():
+        raise UsageError(
+            f"teacher {name}: {folder} has no config.json",
+            hint="A teacher's folder holds config.json, tokenizer.json and *.safetensors.",
+        )
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"teacher {name}: its config.json cannot be read: {_first_line(error)}") from error
+    for provided in registry.teachers:
+        if config.model_type in provided.thing.model_types:
+            return Teacher(label, folder, config, provided, hub_id)
+    families = ", ".join(f"{p.name} ({', '.join(sorted(p.thing.model_types))})" for p in registry.teachers)
+    raise UsageError(
+        f"teacher {name} is a {config.model_type!r} model, which no installed plugin can distil",
+        hint=f"Families: {families}. A plugin can add one: see the hook reldistill_teachers.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,57 @@
+"""The loss of a run: the chosen relations on each of the chosen pairs of layers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from reldistill.loss import RelationLoss, relation_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reldistill.encoder import Encoder, PackedTokens
+    from reldistill.layers import LayerPair
+    from reldistill.relation import Relation
+
+__all__ = ["Objective"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the student is to agree on with the teacher.
+
+    The total is ``Σ_pairs weight · Σ_relations α · L``; a relation's term is ``Σ_pairs weight · L``.
+    """
+
+    teacher: Encoder
+    pairs: Sequence[LayerPair]
+    relations: Mapping[Relation, float]
+    relation_heads: int
+    precision: torch.dtype
+
+    def __call__(self, student: Encoder, tokens: PackedTokens, sequences: int) -> RelationLoss:
+        """The part that these tokens have in the loss of a global batch of ``sequences`` sequences."""
+        with torch.no_grad():
+            theirs = self.teacher(tokens)
+        with torch.autocast(tokens.input_ids.device.type, self.precision, enabled=self.precision != torch.float32):
+            ours = student(tokens)
+        total: Tensor | None = None
+        terms: dict[str, Tensor | float] = defaultdict(float)
+        for pair in self.pairs:
+            loss = relation_loss(
+                theirs[pair.teacher_layer],
+                ours[pair.student_layer],
+                self.relations,
+                self.relation_heads,
+                sequences=sequences,
+            )
+            total = pair.weight * loss.total if total is None else total + pair.weight * loss.total
+            for name, term in loss.terms.items():
+                terms[name] = terms[name] + pair.weight * term
+        assert total is not None, "a run has at least one pair of layers"
+        return RelationLoss(total, {name: torch.as_tensor(term) for name, term in terms.items()})

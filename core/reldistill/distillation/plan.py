@@ -1,0 +1,199 @@
+"""A run with every choice made, before anything is spent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import PretrainedConfig
+
+from reldistill.config import DistillConfig
+from reldistill.distillation import paper_defaults
+from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops
+from reldistill.distillation.device import default_micro_batch_tokens, resolve_device, resolve_precision
+from reldistill.distillation.locate import Teacher
+from reldistill.distillation.relations import parse_relations, relation_weights
+from reldistill.errors import UsageError
+from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
+from reldistill.registry import PluginSource
+from reldistill.relation import Relation
+from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
+from reldistill.teacher import StudentShape
+
+if TYPE_CHECKING:
+    from reldistill.distillation.reporter import Reporter
+    from reldistill.registry import Registry
+    from reldistill_loader import Corpus
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do. ``plugins`` are those it uses, each once."""
+
+    config: DistillConfig
+    teacher: Teacher
+    shape: StudentShape
+    student_config: PretrainedConfig
+    pairs: tuple[LayerPair, ...]
+    relations: Mapping[Relation, float]
+    relation_heads: int
+    steps: int
+    warmup: int
+    adam_beta2: float
+    micro_batch_tokens: int
+    device: torch.device
+    precision: torch.dtype
+    attention: str
+    data: str
+    plugins: tuple[PluginSource, ...] = field(repr=False)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The states that the relations read."""
+        return frozenset().union(*(relation.needs for relation in self.relations))
+
+    @property
+    def teacher_layers(self) -> list[int]:
+        """The teacher's layers that are looked at, ascending."""
+        return sorted({pair.teacher_layer for pair in self.pairs})
+
+    @property
+    def student_layers(self) -> list[int]:
+        """The student's layers that are trained directly, ascending."""
+        return sorted({pair.student_layer for pair in self.pairs})
+
+    @property
+    def layers_in_words(self) -> str:
+        """``21 → 6``, with a weight that is not 1."""
+        return ", ".join(
+            f"{p.teacher_layer} → {p.student_layer}" + (f" × {p.weight:g}" if p.weight != 1 else "") for p in self.pairs
+        )
+
+    @property
+    def relations_in_words(self) -> str:
+        """``qq, kk × 0.5, vv``."""
+        return ", ".join(r.name + (f" × {w:g}" if w != 1 else "") for r, w in self.relations.items())
+
+    @property
+    def precision_in_words(self) -> str:
+        """``fp32`` or ``bf16``."""
+        return {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.precision]
+
+    def tokens(self, corpus: Corpus | None) -> float:
+        """Tokens of the whole run: by the corpus's mean length; without a corpus at most this many."""
+        mean = corpus.tokens / len(corpus) if corpus is not None else self.config.max_length
+        return self.steps * self.config.batch_size * mean
+
+    def seconds(self, corpus: Corpus | None) -> float:
+        """Estimated time: the products of all tokens at a share of this machine's measured rate."""
+        length = corpus.tokens / len(corpus) if corpus is not None else self.config.max_length
+        projections = len(self.needs - {"hidden"})
+        flops = step_flops(
+            EncoderSize(
+                max(self.teacher_layers),
+                self.teacher.config.hidden_size,
+                self.teacher.config.intermediate_size,
+                projections,
+            ),
+            EncoderSize(self.shape.layers, self.shape.hidden_size, self.shape.intermediate_size, projections),
+            len(self.relations) * len(self.pairs),
+            length,
+        )
+        return self.tokens(corpus) * flops / (EFFICIENCY * measured_rate(self.device, self.precision))
+
+    def describe(self) -> dict[str, Any]:
+        """The plan in plain values, for JSON and tables."""
+        return {
+            "teacher": self.teacher.label,
+            "family": self.teacher.adapter.name,
+            "teacher_layers": self.teacher.layers,
+            "layers": [[pair.teacher_layer, pair.student_layer, pair.weight] for pair in self.pairs],
+            "student": f"{self.shape.layers}x{self.shape.hidden_size}",
+            "student_heads": self.shape.attention_heads,
+            "student_ffn": self.shape.intermediate_size,
+            "init": self.config.init,
+            "relations": {relation.name: weight for relation, weight in self.relations.items()},
+            "relation_heads": self.relation_heads,
+            "steps": self.steps,
+            "warmup": self.warmup,
+            "batch_size": self.config.batch_size,
+            "max_length": self.config.max_length,
+            "learning_rate": self.config.learning_rate,
+            "adam_beta2": self.adam_beta2,
+            "device": str(self.device),
+            "precision": self.precision_in_words,
+            "attention": self.attention,
+            "seed": self.config.seed,
+            "data": self.data,
+        }
+
+
+def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Registry, reporter: Reporter) -> Plan:
+    """Resolve and check every option, and announce what was chosen; ``data`` names the text.
+
+    Raises :class:`UsageError` or :class:`PluginError`.
+    """
+    shape = StudentShape.parse(config.student, config.student_heads, config.student_ffn or 0)
+    if config.max_length > teacher.longest:
+        raise UsageError(
+            f"--max-length {config.max_length}: {teacher.label} has positions for {teacher.longest} tokens",
+            hint=f"Pass --max-length {teacher.longest} or less.",
+        )
+    chosen = parse_relations(config.relations, registry.relations)
+    plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
+
+    width = int(teacher.config.hidden_size)
+    context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, reporter.note)
+    pairs: Sequence[LayerPair] | None = explicit_pairs(config.layers, context)
+    if pairs is None:
+        strategy = registry.layer_strategies.get(config.layers)
+        pairs = tuple(strategy.thing.pairs(context))
+        plugins.append(strategy.source)
+    check_pairs(pairs, context, f"--layers {config.layers}")
+
+    steps = config.steps or paper_defaults.steps(teacher.adapter.name)
+    warmup = paper_defaults.warmup(steps) if config.warmup is None else config.warmup
+    if warmup > steps:
+        raise UsageError(f"--warmup {warmup} is longer than the run of {steps} steps")
+    beta2 = (
+        paper_defaults.adam_beta2(teacher.adapter.name, teacher.layers, shape)
+        if config.adam_beta2 is None
+        else config.adam_beta2
+    )
+    device = resolve_device(config.device)
+    return Plan(
+        config=config,
+        teacher=teacher,
+        shape=shape,
+        student_config=teacher.adapter.student_config(teacher.config, shape),
+        pairs=tuple(pairs),
+        relations=relation_weights(chosen),
+        relation_heads=_relation_heads(config, teacher, shape, reporter),
+        steps=steps,
+        warmup=warmup,
+        adam_beta2=beta2,
+        micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
+        device=device,
+        precision=resolve_precision(config.precision, device),
+        attention="sdpa" if config.attention == "auto" else config.attention,
+        data=data,
+        plugins=tuple(dict.fromkeys(plugins)),
+    )
+
+
+def _relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, reporter: Reporter) -> int:
+    width = int(teacher.config.hidden_size)
+    if config.relation_heads is not None:
+        check_relation_heads(config.relation_heads, width, shape.hidden_size)
+        return config.relation_heads
+    default = paper_defaults.relation_heads(teacher.layers)
+    heads = nearest_relation_heads(default, width, shape.hidden_size)
+    if heads != default:
+        reporter.note(
+            f"relation heads: {heads}, because the default of {default} does not divide the widths {width} and {shape.hidden_size}"
+        )
+    return heads

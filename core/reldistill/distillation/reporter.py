@@ -1,0 +1,34 @@
+"""What a distillation tells while it runs. The command line shows it; a library user may listen or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reldistill.distillation.plan import Plan
+    from reldistill_loader import Progress
+
+__all__ = ["Reporter"]
+
+
+class Reporter:
+    """Says nothing. Override what you want to hear."""
+
+    def note(self, message: str) -> None:
+        """A choice or a circumstance that the user should know of."""
+
+    def tokenising(self, source: str, progress: Progress) -> None:
+        """A corpus is being made of ``source``."""
+
+    def tokenised(self, source: str) -> None:
+        """The corpus is complete."""
+
+    def plan(self, plan: Plan) -> None:
+        """Everything is resolved; nothing has been trained yet."""
+
+    def step(self, step: int, steps: int, row: Mapping[str, float] | None) -> None:
+        """A step is done; ``row`` is what went into metrics.jsonl, None for a step that is not logged."""
+
+    def validated(self, row: Mapping[str, float]) -> None:
+        """The held-out text was measured: a row of metrics.jsonl with ``validation/…``."""

@@ -1,0 +1,203 @@
+"""The main job: resolve, show the plan, make the corpus, train, write the student."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import PreTrainedModel
+
+from reldistill.config import DistillConfig
+from reldistill.distillation.corpus import TextSource, open_corpus, text_source
+from reldistill.distillation.held_out import held_out_loss
+from reldistill.distillation.locate import locate_teacher
+from reldistill.distillation.metrics_file import MetricsFile
+from reldistill.distillation.model_card import model_card
+from reldistill.distillation.objective import Objective
+from reldistill.distillation.optimizer import linear_schedule, make_optimizer
+from reldistill.distillation.plan import Plan, make_plan
+from reldistill.distillation.reporter import Reporter
+from reldistill.distillation.run_folder import RunFolder
+from reldistill.distillation.student import new_student, truncated_student, write_student
+from reldistill.distillation.trainer import Trainer
+from reldistill.encoder import load_teacher, student_encoder
+from reldistill.errors import DataError
+from reldistill.registry import Registry
+
+if TYPE_CHECKING:
+    from reldistill.encoder import Encoder
+    from reldistill_loader import Corpus
+
+__all__ = ["DistillResult", "DryRun", "distill"]
+
+
+@dataclass(frozen=True)
+class DistillResult:
+    """A student, and what was measured on the way. ``already_there``: it had been made before, nothing was done."""
+
+    folder: Path
+    student: Path
+    plan: Plan
+    already_there: bool = False
+    last_row: Mapping[str, float] = field(default_factory=dict)
+    validation: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    parameters: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "run": str(self.folder), "student": str(self.student), "already_there": self.already_there,
+            "parameters": self.parameters, "last_step": dict(self.last_row), "validation": {k: dict(v) for k, v in self.validation.items()},
+            "plan": self.plan.describe(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """One batch was computed and nothing was kept. ``row`` is what metrics.jsonl would have had."""
+
+    plan: Plan
+    row: Mapping[str, float]
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"dry_run": True, "first_step": dict(self.row), "plan": self.plan.describe()}
+
+
+def distill(
+    config: DistillConfig, registry: Registry | None = None, reporter: Reporter | None = None, *, dry_run: bool = False
+) -> DistillResult | DryRun:
+    """Distil a student as ``config`` says and write it; with ``dry_run`` compute one batch and write nothing.
+
+    The run folder holds ``config.toml``, ``metrics.jsonl`` and ``student/``. A run whose folder already holds a
+    student is not repeated unless the configuration says ``overwrite``.
+
+    Raises:
+        UsageError: an option, the teacher, or a combination of both is wrong.
+        DataError, reldistill_loader.LoaderError: text or corpus is missing, broken, or made for another teacher.
+        PluginError: a plugin that is asked for is not to be had or breaks its contract.
+        CheckpointError: the teacher's weights cannot be read.
+        OSError: the disk is full, or a folder cannot be written.
+    """
+    registry, reporter = registry or Registry.installed(), reporter or Reporter()
+    teacher = locate_teacher(config.teacher, registry)
+    source = text_source(config.data, teacher.adapter.name, config.text_column)
+    held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
+    plan = make_plan(config, teacher, str(source), registry, reporter)
+    reporter.plan(plan)
+    if dry_run:
+        return _one_batch(plan, source, reporter)
+    folder = RunFolder.of(plan)
+    if folder.student.is_dir() and not config.overwrite:
+        return DistillResult(folder.path, folder.student, plan, already_there=True)
+    corpus = _open(plan, source, reporter)
+    validation = _open(plan, held_out, reporter) if held_out else None
+    folder.create(plan)
+    return _train(plan, corpus, validation, folder, reporter)
+
+
+def _train(
+    plan: Plan, corpus: Corpus, validation: Corpus | None, folder: RunFolder, reporter: Reporter
+) -> DistillResult:
+    model, trainer = _trainer(plan, corpus)
+    offset = plan.teacher.adapter.position_offset(plan.teacher.config)
+    rows: dict[str, float] = {}
+    measured: dict[str, dict[str, float]] = {}
+    with MetricsFile(folder.metrics) as metrics:
+
+        def validate(step: int) -> None:
+            if validation is None:
+                return
+            loss = held_out_loss(
+                trainer.objective, trainer.student, validation, position_offset=offset,
+                micro_batch_tokens=plan.micro_batch_tokens, device=plan.device,
+            )  # fmt: skip
+            row = {"step": step, **{f"validation/{name}": value for name, value in loss.items()}}
+            measured["before" if step == 0 else "after"] = loss
+            metrics.write(row)
+            reporter.validated(row)
+
+        def on_step(step: int, row: dict[str, float] | None) -> None:
+            if row is not None:
+                metrics.write(row)
+                rows.update(row)
+            reporter.step(step, plan.steps, row)
+            if step == plan.steps or (plan.config.validate_every and step % plan.config.validate_every == 0):
+                validate(step)
+
+        validate(0)
+        trainer.run(plan.steps, on_step)
+
+    card = model_card(
+        plan, model, data_sha256=hashlib.sha256((Path(corpus.path) / "manifest.json").read_bytes()).hexdigest(),
+        tokens=trainer.tokens, measured={moment: loss["loss"] for moment, loss in measured.items()},
+    )  # fmt: skip
+    write_student(model, plan.teacher.tokenizer, card, folder.student)
+    folder.point_latest_here()
+    return DistillResult(
+        folder.path,
+        folder.student,
+        plan,
+        last_row=rows,
+        validation=measured,
+        parameters=sum(p.numel() for p in model.parameters()),
+    )
+
+
+def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
+    """The whole student, and a trainer of the part of it that the relations reach."""
+    config, adapter = plan.config, plan.teacher.adapter
+    teacher = load_teacher(
+        plan.teacher.weights_folder, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
+        dtype=plan.precision, attention=plan.attention, device=plan.device,
+    )  # fmt: skip
+    model = new_student(plan.student_config, config.seed)
+    if config.init == "truncate":
+        model = truncated_student(plan.teacher, plan.student_config)
+    model.to(plan.device)  # type: ignore[arg-type]
+    student: Encoder = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+    optimizer = make_optimizer(
+        student,
+        learning_rate=config.learning_rate,
+        beta2=plan.adam_beta2,
+        epsilon=config.adam_epsilon,
+        weight_decay=config.weight_decay,
+    )
+    batches = corpus.batches(
+        seed=config.seed, batch_size=config.batch_size, position_offset=adapter.position_offset(plan.teacher.config)
+    )
+    trainer = Trainer(
+        Objective(teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision), student, optimizer,
+        linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps), batches, plan.device,
+        plan.micro_batch_tokens, config.clip, config.log_every,
+    )  # fmt: skip
+    return model, trainer
+
+
+def _one_batch(plan: Plan, source: TextSource, reporter: Reporter) -> DryRun:
+    """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
+        corpus = _open(plan, source, reporter, at_most=plan.config.batch_size, folder=Path(scratch) / "corpus")
+        _, trainer = _trainer(plan, corpus)
+        row: dict[str, float] = {}
+        trainer.run(1, lambda _step, logged: row.update(logged or {}))
+    return DryRun(plan, row)
+
+
+def _open(
+    plan: Plan, source: TextSource, reporter: Reporter, *, at_most: int | None = None, folder: Path | None = None
+) -> Corpus:
+    config = plan.config
+    if source.hub is not None and at_most is None:
+        at_most = plan.steps * config.batch_size  # local text is taken whole; of the Hub no more than the run can use
+    corpus = open_corpus(
+        source, plan.teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed,
+        at_most=at_most, reporter=reporter, folder=folder,
+    )  # fmt: skip
+    if len(corpus) == 0:
+        raise DataError(f"{source} holds no text", hint="Every document in it is empty.")
+    return corpus

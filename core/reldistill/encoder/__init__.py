@@ -1,0 +1,8 @@
+"""Running an encoder up to the projections of a layer, on packed tokens, and no further."""
+
+from reldistill.encoder.attention import ATTENTION_BACKENDS
+from reldistill.encoder.encoder import Encoder
+from reldistill.encoder.load import load_teacher, student_encoder
+from reldistill.encoder.packed_tokens import PackedTokens
+
+__all__ = ["ATTENTION_BACKENDS", "Encoder", "PackedTokens", "load_teacher", "student_encoder"]

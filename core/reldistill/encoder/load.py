@@ -1,0 +1,129 @@
+"""Making encoders: a teacher from a checkpoint, a student from a model that is to be trained."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModel, PreTrainedModel
+
+from reldistill.encoder.attention import ATTENTION_BACKENDS
+from reldistill.encoder.encoder import Encoder
+from reldistill.encoder.quiet import quiet_transformers
+from reldistill.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from transformers import PretrainedConfig
+
+    from reldistill.teacher import TeacherAdapter
+
+__all__ = ["load_teacher", "model_class", "read_weights", "student_encoder"]
+
+
+def load_teacher(
+    folder: Path,
+    config: PretrainedConfig,
+    adapter: TeacherAdapter,
+    layers: Sequence[int],
+    needs: frozenset[str],
+    *,
+    dtype: torch.dtype = torch.float32,
+    attention: str = "sdpa",
+    device: torch.device | None = None,
+) -> Encoder:
+    """The teacher up to the projections of its highest chosen layer, frozen, in evaluation mode.
+
+    The model is cut before its weights are read: what the layers do not need is never in memory.
+    Raises what :func:`read_weights` raises.
+    """
+    cut = _cut_class(model_class(config), adapter, layers)
+    model = read_weights(cut, folder, config, dtype=dtype, attn_implementation=ATTENTION_BACKENDS[attention])
+    encoder = _encoder(model, adapter, layers, needs)
+    return encoder.requires_grad_(False).eval().to(device or torch.device("cpu"))
+
+
+def read_weights(
+    kind: type[PreTrainedModel],
+    folder: Path,
+    config: PretrainedConfig,
+    *,
+    dtype: torch.dtype,
+    may_lack: str = "",
+    **options: Any,
+) -> PreTrainedModel:
+    """A model of this class with the weights of a local folder; what the class does not hold is not read.
+
+    Raises :class:`CheckpointError` where a weight is missing or has another shape, but for those whose names begin
+    with ``may_lack``.
+    """
+    try:
+        with quiet_transformers():
+            loaded: tuple[PreTrainedModel, dict[str, Any]] = kind.from_pretrained(  # type: ignore[assignment]
+                folder,
+                config=copy.deepcopy(config),
+                dtype=dtype,
+                output_loading_info=True,
+                local_files_only=True,
+                **options,
+            )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise CheckpointError(
+            f"the weights in {folder} cannot be read: {(str(error).splitlines() or [''])[0]}"
+        ) from error
+    model, report = loaded
+    lacking = [str(name) for name in report["missing_keys"] if not (may_lack and str(name).startswith(may_lack))]
+    lacking += [str(name) for name in report.get("mismatched_keys", ())]
+    if lacking:
+        raise CheckpointError(
+            f"{folder} lacks {len(lacking)} of the weights that are needed, the first is {min(lacking)}",
+            hint=f"Is it a complete {config.model_type} checkpoint?",
+        )
+    return model
+
+
+def student_encoder(
+    model: PreTrainedModel,
+    adapter: TeacherAdapter,
+    layers: Sequence[int],
+    needs: frozenset[str],
+    *,
+    attention: str = "sdpa",
+) -> Encoder:
+    """An encoder that shares its parameters with ``model``: training it trains the model.
+
+    It holds just the parameters that the relations and layers reach; the others are frozen here and stay in
+    ``model``, so that they are saved with it.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    shell: PreTrainedModel = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
+    shell.set_attn_implementation(ATTENTION_BACKENDS[attention])
+    adapter.cut(shell, layers)
+    encoder = _encoder(shell, adapter, layers, needs)
+    model.requires_grad_(False)
+    encoder.requires_grad_(True)
+    return encoder
+
+
+def model_class(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """The plain model (no head) that transformers has for this configuration."""
+    found: Any = AutoModel._model_mapping[type(config)]
+    return found if isinstance(found, type) else found[0]
+
+
+def _encoder(model: PreTrainedModel, adapter: TeacherAdapter, layers: Sequence[int], needs: frozenset[str]) -> Encoder:
+    return Encoder(model, {layer: adapter.projections(model, layer) for layer in sorted(layers)}, needs)
+
+
+def _cut_class(whole: type[PreTrainedModel], adapter: TeacherAdapter, layers: Sequence[int]) -> type[PreTrainedModel]:
+    """The model class, cut as soon as it is built: transformers builds it without weights and then reads those it has."""
+
+    def __init__(self: Any, config: PretrainedConfig, *args: Any, **kwargs: Any) -> None:
+        whole.__init__(self, config, *args, **kwargs)
+        adapter.cut(self, layers)
+
+    return type(whole.__name__, (whole,), {"__init__": __init__})

@@ -1,0 +1,54 @@
+"""What can go wrong by a user's mistake, each with the exit code that ``minictl`` ends with.
+
+An error of this module is one message for a person: what is wrong, where, which values are allowed, and what to do
+next (the hint). ``minictl`` prints it without a traceback; a library user catches :class:`ReldistillError`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"]
+
+
+class ReldistillError(Exception):
+    """Base of all errors that carry a message for the user. Exit code 1."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.hint)
+
+
+class UsageError(ReldistillError):
+    """A wrong option or configuration, also a teacher that is not there. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(ReldistillError):
+    """Text or a corpus that is missing, broken or made for something else. Exit code 3."""
+
+    exit_code = 3
+
+
+class PluginError(ReldistillError):
+    """A plugin that was asked for failed to load or broke its contract. Exit code 4."""
+
+    exit_code = 4
+
+
+class CheckpointError(ReldistillError):
+    """A saved model or training state that is incomplete or does not fit. Exit code 5."""
+
+    exit_code = 5
+
+
+def _rebuild(kind: type[ReldistillError], message: str, hint: str | None) -> ReldistillError:
+    return kind(message, hint=hint)

@@ -1,0 +1,119 @@
+"""The hooks that a plugin can fulfil. This page is all that a plugin author needs.
+
+A plugin is a module that a distribution names in the entry-point group ``reldistill``::
+
+    [project.entry-points.reldistill]
+    my-relations = "my_package.relations"
+
+Each hook below does nothing by default and returns an iterable of small objects with a ``name``. A plugin that fails
+to load, or returns something that breaks its contract, is left out with a warning; only a run that asks for it stops.
+Names that the toolkit itself provides cannot be taken; what two plugins call by the same name is chosen by
+``distribution:name``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from reldistill.layers import LayerStrategy
+    from reldistill.relation import Relation
+    from reldistill.teacher import TeacherAdapter
+
+__all__ = [
+    "PROJECT",
+    "hookimpl",
+    "hookspec",
+    "reldistill_layer_strategies",
+    "reldistill_relations",
+    "reldistill_teachers",
+]
+
+PROJECT = "reldistill"
+"""The name of the hooks' project in pluggy, and of the entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of the same name."""
+
+
+@hookspec
+def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
+    """Relations for ``--relations``.
+
+    A pair of projections needs no code; anything else gives its own logits, ``[heads, n, n]`` for one sequence::
+
+        from dataclasses import dataclass
+        from reldistill import AttentionStates, PairRelation, hookimpl
+
+        @dataclass(frozen=True)
+        class HiddenCosine:
+            name: str = "hidden-cosine"
+            needs: frozenset[str] = frozenset({"hidden"})
+
+            def logits(self, states: AttentionStates, relation_heads: int):
+                hidden = states.require("hidden")                      # [n, width]
+                unit = hidden / hidden.norm(dim=-1, keepdim=True)
+                return (10 * unit @ unit.T).unsqueeze(0)               # [1, n, n]
+
+        @hookimpl
+        def reldistill_relations():
+            return [PairRelation("query-key", "query", "key"), HiddenCosine()]
+    """
+
+
+@hookspec
+def reldistill_layer_strategies() -> Iterable[LayerStrategy]:  # type: ignore[empty-body]
+    """Strategies for ``--layers``. Layers count from 1::
+
+    from reldistill import LayerContext, LayerPair, hookimpl
+
+    class Middle:
+        name = "middle"
+
+        def pairs(self, context: LayerContext):
+            return [LayerPair(teacher_layer=(context.teacher_layers + 1) // 2, student_layer=context.student_layers)]
+
+    @hookimpl
+    def reldistill_layer_strategies():
+        return [Middle()]
+    """
+
+
+@hookspec
+def reldistill_teachers() -> Iterable[TeacherAdapter]:  # type: ignore[empty-body]
+    """Families of encoders for ``--teacher``. ELECTRA has BERT's modules under BERT's names::
+
+    from reldistill import Projections, ProjectionsOnly, hookimpl
+
+    class Electra:
+        name = "electra"
+        model_types = frozenset({"electra"})
+        aliases = {"electra-small": "google/electra-small-discriminator"}
+
+        def student_config(self, config, shape):
+            return type(config)(**{
+                **config.to_dict(), "num_hidden_layers": shape.layers, "hidden_size": shape.hidden_size,
+                "embedding_size": shape.hidden_size, "num_attention_heads": shape.attention_heads,
+                "intermediate_size": shape.intermediate_size})
+
+        def position_offset(self, config):
+            return 0
+
+        def projections(self, model, layer):
+            module = model.encoder.layer[layer - 1]
+            attention = module.attention.self
+            return Projections(attention.query, attention.key, attention.value, module)
+
+        def cut(self, model, layers):
+            last = max(layers)
+            del model.encoder.layer[last:]
+            model.encoder.layer[last - 1] = ProjectionsOnly(model.encoder.layer[last - 1], self.projections(model, last))
+
+    @hookimpl
+    def reldistill_teachers():
+        return [Electra()]
+    """

@@ -1,0 +1,99 @@
+"""Which layer of the teacher teaches which layer of the student (paper, section 3.2). Layers count from 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from reldistill.errors import UsageError
+
+__all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs"]
+
+
+@dataclass(frozen=True)
+class LayerPair:
+    """One layer of the teacher, one of the student, and the weight of their loss."""
+
+    teacher_layer: int
+    student_layer: int
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class LayerContext:
+    """What a strategy knows of the two models.
+
+    ``family`` is the name of the teacher's adapter. ``announce`` tells the user of a choice that needs a word.
+    """
+
+    family: str
+    teacher_layers: int
+    teacher_width: int
+    student_layers: int
+    student_width: int
+    announce: Callable[[str], None] = lambda message: None
+
+
+@runtime_checkable
+class LayerStrategy(Protocol):
+    """Chooses the pairs of layers; the paper trains the student's last layer on one layer of the teacher."""
+
+    @property
+    def name(self) -> str:
+        """What stands in ``--layers``."""
+        ...
+
+    def pairs(self, context: LayerContext) -> Sequence[LayerPair]:
+        """One pair or more. Must be deterministic, in range, and reach the student's last layer."""
+        ...
+
+
+_EXPLICIT = re.compile(r"(?P<teacher>\d+)(:(?P<student>\d+))?(=(?P<weight>\d*\.?\d+))?")
+
+
+def explicit_pairs(text: str, context: LayerContext) -> list[LayerPair] | None:
+    """``19`` or ``12:6,6:3=0.5`` as pairs; None where the text is a strategy's name instead.
+
+    Without ``:student`` the student's last layer is meant, without ``=weight`` the weight is 1.
+    """
+    if not text[:1].isdigit():
+        return None
+    pairs = []
+    for part in text.split(","):
+        match = _EXPLICIT.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(
+                f"--layers {text}: {part.strip()!r} is not a pair of layers",
+                hint="Write teacher[:student][=weight], for example 19 or 12:6,6:3=0.5; layers count from 1.",
+            )
+        student, weight = match["student"], match["weight"]
+        pairs.append(LayerPair(int(match["teacher"]), int(student or context.student_layers), float(weight or 1.0)))
+    return pairs
+
+
+def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) -> None:
+    """Raise :class:`UsageError` for pairs that are out of range, twice there, without weight, or train too little."""
+    if not pairs:
+        raise UsageError(
+            f"{source} gave no pair of layers", hint="A student needs at least one layer of the teacher to learn from."
+        )
+    for pair in pairs:
+        for owner, layer, layers in (
+            ("teacher", pair.teacher_layer, context.teacher_layers),
+            ("student", pair.student_layer, context.student_layers),
+        ):
+            if not 1 <= layer <= layers:
+                raise UsageError(f"{source}: the {owner} has no layer {layer}", hint=f"Its layers are 1 to {layers}.")
+        if not 0 < pair.weight < float("inf"):
+            raise UsageError(
+                f"{source}: the weight {pair.weight} of layer {pair.teacher_layer} is not a positive number"
+            )
+    if len({(pair.teacher_layer, pair.student_layer) for pair in pairs}) < len(pairs):
+        raise UsageError(f"{source}: a pair of layers stands there twice")
+    if max(pair.student_layer for pair in pairs) < context.student_layers:
+        raise UsageError(
+            f"{source}: nothing would train the student's layers above {max(pair.student_layer for pair in pairs)}",
+            hint=f"One pair must reach its last layer, {context.student_layers}.",
+        )

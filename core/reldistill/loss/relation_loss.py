@@ -1,0 +1,99 @@
+"""The loss that a student is trained with: which kernel computes what, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import torch
+
+from reldistill.errors import UsageError
+from reldistill.loss.custom import custom_terms
+from reldistill.loss.reference import reference_terms
+from reldistill.loss.tiled import tiled_terms
+from reldistill.relation import PairRelation, Relation
+from reldistill.relation_heads import check_relation_heads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reldistill.states import AttentionStates
+
+__all__ = ["Kernel", "RelationLoss", "relation_loss"]
+
+R = TypeVar("R", bound=Relation)
+
+Kernel = Literal["auto", "reference", "tiled"]
+
+
+@dataclass(frozen=True)
+class RelationLoss:
+    """``total``: scalar ``Σ α · L`` (paper, equation 5), to call ``backward`` on.
+    ``terms``: relation name -> detached scalar ``L`` (equation 6), without its weight α.
+    """
+
+    total: Tensor
+    terms: Mapping[str, Tensor]
+
+
+def relation_loss(
+    teacher: AttentionStates,
+    student: AttentionStates,
+    relations: Mapping[R, float],
+    relation_heads: int,
+    *,
+    sequences: int | None = None,
+    kernel: Kernel = "auto",
+) -> RelationLoss:
+    """The relations of a student to be like those of its teacher: paper, equations 5 to 8.
+
+    For a sequence of n tokens, ``L = 1/(A·n) · Σ_heads Σ_rows KL(teacher row ‖ student row)``; the loss is
+    ``Σ_relations α · L``, summed over the sequences given and divided by ``sequences``.
+
+    Args:
+        teacher: states ``[T, D_t]`` of the chosen layer. No gradient flows into them.
+        student: states ``[T, D_s]`` of the same tokens. ``D_t`` and ``D_s`` need not be equal.
+        relations: relation -> its weight α.
+        relation_heads: A; must divide ``D_t`` and ``D_s``, and need not relate to the attention heads of either.
+        sequences: what to divide by. Default: the sequences given. A trainer that cuts a global batch into parts
+            passes the number of sequences of the whole, so that the sum over parts is the loss of the whole.
+        kernel: ``reference`` is the formula in plain lines, one sequence at a time. ``tiled`` gives the same without
+            ever storing a ``[sequences, heads, n, n]`` tensor. ``auto`` takes ``tiled``.
+
+    Computed in fp32, or in the dtype of the states where that is wider. Without a sequence the loss is 0.
+
+    Raises:
+        UsageError: no relations, an unknown kernel, or relation heads that do not divide both widths.
+        ValueError: teacher and student do not hold the same sequences, or a state was not captured.
+        PluginError: a custom relation gave logits of a wrong shape.
+    """
+    if not relations:
+        raise UsageError("no relation to distil", hint="Give at least one, for example qq, kk and vv with weight 1.")
+    if kernel not in ("auto", "reference", "tiled"):
+        raise UsageError(f"unknown loss kernel {kernel!r}", hint="Allowed: auto, reference, tiled.")
+    if teacher.lengths != student.lengths:
+        raise ValueError(
+            f"teacher and student hold different sequences: lengths {teacher.lengths} and {student.lengths}"
+        )
+    weights: dict[Relation, float] = {relation: weight for relation, weight in relations.items()}  # noqa: C416 - a dict() keeps the caller's key type
+    pairs = {relation: weight for relation, weight in weights.items() if isinstance(relation, PairRelation)}
+    for relation in pairs:
+        for name in relation.needs:
+            check_relation_heads(relation_heads, teacher.require(name).shape[1], student.require(name).shape[1])
+    divisor = len(student.lengths) if sequences is None else sequences
+    if divisor < 1:
+        divisor = 1  # an empty part of a batch adds nothing, whatever it is divided by
+
+    with torch.autocast(
+        student.cu_seqlens.device.type, enabled=False
+    ):  # bf16 products are for the models, not for the loss
+        if kernel == "reference":
+            total, terms = reference_terms(teacher, student, weights, relation_heads, divisor)
+        else:
+            others = {relation: weight for relation, weight in weights.items() if relation not in pairs}
+            parts = [tiled_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
+            parts += [custom_terms(teacher, student, others, relation_heads, divisor)] if others else []
+            total = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
+            terms = {relation: term for _, some in parts for relation, term in some.items()}
+    return RelationLoss(total=total, terms={relation.name: terms[relation].detach() for relation in weights})

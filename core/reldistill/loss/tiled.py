@@ -1,0 +1,154 @@
+"""Pair relations in tiles that fit the cache: value and gradient in one pass, no map of a whole sequence kept.
+
+A tile is a few relation heads times a few rows of one sequence. Of each tile only three things outlast it: what it
+adds to the value, to the gradient of the left and to the gradient of the right projection. The gradient of the
+student's logits is ``α / (A · n · B) · (R_student - R_teacher)`` (METHOD.md; paper, equations 5 to 8 differentiated),
+so forward and backward share the two softmaxes.
+
+Shape letters: n tokens of a sequence, A relation heads, a heads of a tile, r rows of a tile, d width of a head.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from reldistill.loss.precision import accumulation_dtype
+from reldistill.states import AttentionStates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import Tensor
+
+    from reldistill.relation import PairRelation, Relation
+
+__all__ = ["TILE_ELEMENTS", "tiled_terms"]
+
+TILE_ELEMENTS = 1 << 17
+"""Logits in a tile. Four tiles of fp32 are alive at a time: 2 MiB, the level-2 caches of two cores of a server CPU."""
+
+PROJECTIONS = ("query", "key", "value")
+
+
+def tiled_terms(
+    teacher: AttentionStates,
+    student: AttentionStates,
+    relations: Mapping[PairRelation, float],
+    relation_heads: int,
+    divisor: int,
+) -> tuple[Tensor, dict[Relation, Tensor]]:
+    """Equation 5 as a differentiable scalar, and equation 6 for each relation."""
+    states = tuple(getattr(student, name) for name in PROJECTIONS)
+    total, *terms = _TiledPairs.apply(teacher, student.lengths, relations, relation_heads, divisor, *states)
+    return total, dict(zip(relations, terms, strict=True))
+
+
+class _TiledPairs(torch.autograd.Function):
+    """Keeps the gradient of the projections, ``[T, D]`` each, and nothing else."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        teacher: AttentionStates,
+        lengths: tuple[int, ...],
+        relations: Mapping[PairRelation, float],
+        relation_heads: int,
+        divisor: int,
+        *projections: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        student = dict(zip(PROJECTIONS, projections, strict=True))
+        present = next(state for _, state in teacher.present())
+        dtype = accumulation_dtype(present.dtype)
+        for state in projections:
+            dtype = dtype if state is None else torch.promote_types(dtype, state.dtype)
+        used = sorted({name for relation in relations for name in relation.needs})
+        wanted = {name for name in used if (state := student[name]) is not None and state.requires_grad}
+        gradients = {name: torch.zeros_like(_state(student, name), dtype=dtype) for name in sorted(wanted)}
+        terms = {relation: torch.zeros((), dtype=dtype, device=present.device) for relation in relations}
+
+        start = 0
+        for length in lengths:
+            end = start + length
+            left_behind = {name: _heads(_state(student, name), start, end, relation_heads, dtype) for name in used}
+            guide = {name: _heads(teacher.require(name), start, end, relation_heads, dtype) for name in used}
+            slopes = {name: torch.zeros_like(left_behind[name]) for name in wanted}
+            for relation, weight in relations.items():
+                share = 1.0 / (relation_heads * length * divisor)
+                for heads, rows in _tiles(relation_heads, length):
+                    divergence = _tile(relation, guide, left_behind, slopes, heads, rows, weight * share)
+                    terms[relation] += divergence * share
+            for name, slope in slopes.items():
+                gradients[name][start:end] = slope.transpose(0, 1).flatten(1)
+            start = end
+
+        total = torch.zeros((), dtype=dtype, device=present.device)
+        for relation, weight in relations.items():
+            total += weight * terms[relation]
+        ctx.save_for_backward(*(gradients.get(name) for name in PROJECTIONS))
+        ctx.dtypes = [None if state is None else state.dtype for state in projections]
+        ctx.mark_non_differentiable(*terms.values())
+        return total, *terms.values()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        scaled = [
+            None if saved is None else (saved * gradient).to(dtype)
+            for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        ]
+        return None, None, None, None, None, *scaled
+
+
+def _tile(
+    relation: PairRelation,
+    teacher: Mapping[str, Tensor],
+    student: Mapping[str, Tensor],
+    slopes: Mapping[str, Tensor],
+    heads: slice,
+    rows: slice,
+    coefficient: float,
+) -> Tensor:
+    """The divergence of one tile, not yet averaged; adds the tile's part to the slopes of both projections."""
+    teacher_left, teacher_right = teacher[relation.left][heads, rows], teacher[relation.right][heads]
+    left, right = student[relation.left][heads, rows], student[relation.right][heads]
+    teacher_log = torch.log_softmax(teacher_left @ teacher_right.mT, dim=-1)  # [a, r, n]
+    student_log = torch.log_softmax(left @ right.mT, dim=-1)
+    probability = teacher_log.exp()
+    divergence = torch.dot(probability.flatten(), teacher_log.sub_(student_log).flatten())
+    if slopes:
+        slope = student_log.exp_().sub_(probability).mul_(coefficient)
+        # The states carry the fourth root of the scale (see _heads), so a slope carries it too: undone in there once.
+        scale = _scale(left.shape[-1])
+        if relation.left in slopes:
+            slopes[relation.left][heads, rows].baddbmm_(slope, right, alpha=scale)
+        if relation.right in slopes:
+            slopes[relation.right][heads].baddbmm_(slope.mT, left, alpha=scale)
+    return divergence
+
+
+def _scale(width: int) -> float:
+    """``d ** -1/4``: put on both sides of a product it makes the ``1 / sqrt(d)`` of equations 7 and 8."""
+    return float(width**-0.25)
+
+
+def _heads(state: Tensor, start: int, end: int, relation_heads: int, dtype: torch.dtype) -> Tensor:
+    """``[n, A·d] -> [A, n, d]``, contiguous, each side of the product with its half of the scale."""
+    part: Tensor = state.detach()[start:end].to(dtype).unflatten(-1, (relation_heads, -1)).transpose(0, 1)
+    return part.mul(_scale(part.shape[-1])).contiguous()
+
+
+def _tiles(relation_heads: int, length: int) -> Iterator[tuple[slice, slice]]:
+    """Heads and rows of tiles of at most about :data:`TILE_ELEMENTS` logits: whole heads where one fits, else rows."""
+    heads = max(1, min(relation_heads, TILE_ELEMENTS // (length * length)))
+    rows = length if heads > 1 else max(1, min(length, TILE_ELEMENTS // length))
+    for head in range(0, relation_heads, heads):
+        for row in range(0, length, rows):
+            yield slice(head, min(head + heads, relation_heads)), slice(row, min(row + rows, length))
+
+
+def _state(states: Mapping[str, Tensor | None], name: str) -> Tensor:
+    state = states[name]
+    if state is None:
+        raise ValueError(f"the state {name!r} of the student was not captured")
+    return state

@@ -1,0 +1,75 @@
+"""What this machine can do for a distillation, found out by trying."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from reldistill.distillation.corpus import cache_folder
+from reldistill.distillation.cost import measured_rate
+from reldistill.distillation.device import bf16_is_fast, resolve_device, resolve_precision
+from reldistill.encoder import ATTENTION_BACKENDS
+from reldistill.hub.connection import hub_answers
+from reldistill.registry import Registry
+
+__all__ = ["examine"]
+
+PACKAGES = ("reldistill", "torch", "transformers", "tokenizers", "huggingface_hub", "datasets", "xformers")
+
+
+def examine(registry: Registry) -> dict[str, Any]:
+    """Versions, devices, measured speed of matrix products, attention backends, folders, Hub and plugins."""
+    device = resolve_device("auto")
+    precision = resolve_precision("auto", device)
+    cache = cache_folder()
+    existing = next(p for p in (cache, *cache.parents) if p.exists())
+    return {
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "loader": _loader(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+        if hasattr(os, "sysconf")
+        else None,
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
+        "bf16_in_hardware": bf16_is_fast(device),
+        "precision_auto": {torch.float32: "fp32", torch.bfloat16: "bf16"}[precision],
+        "matmul_gflops": {
+            name: round(measured_rate(device, dtype) / 1e9, 1)
+            for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+        },
+        "attention": sorted(ATTENTION_BACKENDS),
+        "cache": str(cache),
+        "cache_free_gib": round(shutil.disk_usage(existing).free / 2**30, 1),
+        "hub": _hub(),
+        "plugins_left_out": [str(failure) for failure in registry.failures],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _loader() -> str:
+    if find_spec("reldistill_loader._native") is None:
+        return "missing: the native module was not built; install the package again with a Rust toolchain at hand"
+    return "ok"
+
+
+def _hub() -> str:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return "offline by HF_HUB_OFFLINE"
+    return "reachable" if hub_answers() else "not reachable; local teachers and text work as ever"

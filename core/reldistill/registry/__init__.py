@@ -1,0 +1,7 @@
+"""Finding plugins, loading them one by one, and looking up what they provide."""
+
+from reldistill.registry.catalogue import Catalogue, Provided
+from reldistill.registry.discovery import PluginSource, installed_plugins
+from reldistill.registry.registry import PluginFailure, Registry
+
+__all__ = ["Catalogue", "PluginFailure", "PluginSource", "Provided", "Registry", "installed_plugins"]

@@ -1,0 +1,79 @@
+"""Things that plugins provide, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+from reldistill.errors import PluginError, ReldistillError, UsageError
+from reldistill.registry.discovery import PluginSource, canonical
+
+__all__ = ["Catalogue", "Provided"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Provided(Generic[T]):
+    """A thing and the plugin it comes from."""
+
+    name: str
+    thing: T
+    source: PluginSource
+
+
+@dataclass
+class Catalogue(Generic[T]):
+    """All things of one kind. ``kind`` is the word for it in messages, for example ``relation``."""
+
+    kind: str
+    failures: Sequence[object] = ()
+    """Plugins that failed to load: what is missing may have been theirs."""
+    _provided: list[Provided[T]] = field(default_factory=list)
+
+    def add(self, provided: Provided[T]) -> None:
+        """Add one thing; equal names are settled when somebody asks."""
+        self._provided.append(provided)
+
+    def __iter__(self) -> Iterator[Provided[T]]:
+        return iter(self._provided)
+
+    def names(self) -> list[str]:
+        """The names there are, each once, in the order of the plugins."""
+        return list(dict.fromkeys(provided.name for provided in self._provided))
+
+    def get(self, name: str) -> Provided[T]:
+        """The thing of this name, or of ``distribution:name``.
+
+        Raises:
+            PluginError: two plugins provide it, or none does and some plugin failed to load.
+            UsageError: no plugin provides it.
+        """
+        distribution, _, plain = name.rpartition(":")
+        found = [
+            p
+            for p in self._provided
+            if p.name == plain and (not distribution or p.source.distribution == canonical(distribution))
+        ]
+        if not distribution and (builtin := [p for p in found if p.source.builtin]):
+            found = builtin
+        if not found:
+            raise self._unknown(name)
+        if len(found) > 1:
+            choices = " or ".join(f"{p.source.distribution}:{p.name}" for p in found)
+            owners = " and ".join(str(p.source) for p in found)
+            raise PluginError(f"the {self.kind} {plain!r} is provided by {owners}", hint=f"Say which: {choices}.")
+        return found[0]
+
+    def _unknown(self, name: str) -> ReldistillError:
+        near = get_close_matches(name, self.names(), n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        hint += f"Allowed: {', '.join(self.names()) or 'none is installed'}."
+        if self.failures:
+            reasons = "\n".join(f"  {failure}" for failure in self.failures)
+            return PluginError(
+                f"unknown {self.kind} {name!r}; some plugins failed to load, it may be theirs:\n{reasons}", hint=hint
+            )
+        return UsageError(f"unknown {self.kind} {name!r}", hint=hint)

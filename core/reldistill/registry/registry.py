@@ -1,0 +1,136 @@
+"""Loading plugins so that a broken one hurts nobody but those who ask for it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from reldistill import hookspecs
+from reldistill.layers import LayerStrategy
+from reldistill.registry.catalogue import Catalogue, Provided
+from reldistill.registry.discovery import PluginSource, chosen_plugins, installed_plugins
+from reldistill.relation import STATE_NAMES, Relation
+from reldistill.teacher import TeacherAdapter
+
+__all__ = ["PluginFailure", "Registry"]
+
+_NAME = re.compile(r"[A-Za-z][\w.\-]*")
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plugin that was left out, and why."""
+
+    source: PluginSource
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
+
+
+class Registry:
+    """All that the installed plugins provide.
+
+    ``warn`` is called once for each plugin that is left out; ``failures`` keeps them.
+    """
+
+    def __init__(self, sources: Iterable[PluginSource], *, warn: Callable[[str], None] = lambda message: None) -> None:
+        self.failures: list[PluginFailure] = []
+        self.relations: Catalogue[Relation] = Catalogue("relation", self.failures)
+        self.layer_strategies: Catalogue[LayerStrategy] = Catalogue("layer strategy", self.failures)
+        self.teachers: Catalogue[TeacherAdapter] = Catalogue("teacher family", self.failures)
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        for source in sources:
+            reason = self._load(source)
+            if reason is not None:
+                self.failures.append(PluginFailure(source, reason))
+                warn(f"{source} is left out: {reason}")
+
+    @classmethod
+    def installed(cls, *, warn: Callable[[str], None] = lambda message: None) -> Registry:
+        """The registry of the installed plugins, restricted by ``MINICTL_PLUGINS``."""
+        return cls(chosen_plugins(installed_plugins()), warn=warn)
+
+    def _load(self, source: PluginSource) -> str | None:
+        """Load one plugin; what went wrong, in one line, or None."""
+        try:
+            # What a plugin prints while it is loaded must not end up in output that a script reads.
+            with contextlib.redirect_stdout(sys.stderr):
+                module = source.entry_point.load()
+                self._manager.register(module, name=f"{source.distribution}:{source.name}")
+                self._manager.check_pending()
+                provided = self._provided(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also SystemExit: a plugin must not end the program
+            self._manager.unregister(name=f"{source.distribution}:{source.name}")
+            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        for catalogue, thing in provided:
+            catalogue.add(Provided(thing.name, thing, source))
+        return None
+
+    def _provided(self, module: object) -> list[tuple[Catalogue[Any], Any]]:
+        kinds: list[tuple[Any, Catalogue[Any], Callable[[Any], None]]] = [
+            (self._manager.hook.reldistill_relations, self.relations, _check_relation),
+            (self._manager.hook.reldistill_layer_strategies, self.layer_strategies, _check_layer_strategy),
+            (self._manager.hook.reldistill_teachers, self.teachers, _check_teacher),
+        ]
+        provided = []
+        for hook, catalogue, check in kinds:
+            for implementation in hook.get_hookimpls():
+                if implementation.plugin is module:
+                    for thing in implementation.function():
+                        check(thing)
+                        provided.append((catalogue, thing))
+        return provided
+
+
+def _check_name(thing: Any, kind: str) -> None:
+    name = getattr(thing, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise TypeError(f"a {kind} needs a name of letters, digits, '_', '-' and '.', got {name!r}")
+
+
+def _check_relation(relation: Any) -> None:
+    _check_name(relation, "relation")
+    if _unhashable(relation):
+        raise TypeError(f"relation {relation.name!r} is not hashable; make it a frozen dataclass")
+    needs = getattr(relation, "needs", None)
+    if not isinstance(needs, frozenset) or not needs or not needs <= set(STATE_NAMES):
+        raise TypeError(
+            f"relation {relation.name!r}: needs must be a non-empty frozenset of {', '.join(STATE_NAMES)}, got {needs!r}"
+        )
+    if not callable(getattr(relation, "logits", None)):
+        raise TypeError(f"relation {relation.name!r} has no logits(states, relation_heads)")
+
+
+def _unhashable(thing: Any) -> bool:
+    try:
+        hash(thing)
+    except TypeError:
+        return True
+    return False
+
+
+def _check_layer_strategy(strategy: Any) -> None:
+    _check_name(strategy, "layer strategy")
+    if not isinstance(strategy, LayerStrategy):
+        raise TypeError(f"layer strategy {strategy.name!r} has no pairs(context)")
+
+
+def _check_teacher(adapter: Any) -> None:
+    _check_name(adapter, "teacher adapter")
+    missing = [
+        m
+        for m in ("model_types", "aliases", "student_config", "position_offset", "cut", "projections")
+        if not hasattr(adapter, m)
+    ]
+    if missing:
+        raise TypeError(f"teacher adapter {adapter.name!r} lacks {', '.join(missing)}")

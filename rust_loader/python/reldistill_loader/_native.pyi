@@ -1,0 +1,219 @@
+"""The part that is written in Rust. The documentation for users stands here; a test holds it against the module."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reldistill_loader.manifest import Manifest
+from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
+from reldistill_loader.progress import Progress
+
+__all__ = ["Batch", "Batches", "Corpus", "tokenize", "tokenize_documents"]
+
+def tokenize(
+    inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
+    tokenizer: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    max_length: int = 512,
+    text_column: str = "text",
+    threads: int = 0,
+    max_sequences: int | None = None,
+    overwrite: bool = False,
+    on_error: Literal["raise", "skip"] = "raise",
+    shard_tokens: int = 67_108_864,
+    progress: Callable[[Progress], object] | None = None,
+) -> Manifest:
+    """Turns text into a corpus of token ids.
+
+    The ids are those of transformers' fast tokenizer for `truncation=True, max_length=max_length,
+    return_overflowing_tokens=True, stride=0`: a document that is longer becomes several sequences and no token is
+    lost; one without a token beside the special ones gives none. Truncation and padding stored in the tokenizer are
+    ignored. The bytes written are a function of text, tokenizer and options, not of threads or time. Memory is
+    bounded whatever the size of the text; the interpreter is released throughout.
+
+    Args:
+        inputs: a file, a folder (walked, sorted, hidden files left out), a glob, or a sequence of these.
+            `.txt` holds a document a line, of which only the line end is stripped; lines of white space are passed
+            over. `.jsonl` holds an object a line.
+        tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
+        output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
+        max_length: greatest number of tokens in a sequence, special tokens included.
+        text_column: the field of a `.jsonl` record that holds the text.
+        threads: threads that tokenise; 0 for one per processor.
+        max_sequences: stop after this many sequences.
+        overwrite: replace a finished corpus in `output`; it stays until the new one is whole.
+        on_error: what to do with bytes that are not UTF-8, broken JSON, a missing column or one that is no string:
+            raise, or skip the record, count it and list the first ones in the manifest.
+        shard_tokens: a shard that would grow beyond this many tokens is closed.
+        progress: called some eight times a second and at the end, in the calling thread. What it raises stops the build.
+
+    Returns:
+        The manifest of the corpus.
+
+    Raises:
+        InputError: an argument is wrong, an input matches nothing, a record is broken (names file and line), the
+            output holds a finished corpus, or there is no text.
+        OSError: the disk is full, a file cannot be read, and the like.
+
+    Whatever is raised, nothing is left under its final name.
+    """
+
+def tokenize_documents(
+    documents: Iterable[str],
+    tokenizer: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    source: str,
+    max_length: int = 512,
+    threads: int = 0,
+    max_sequences: int | None = None,
+    overwrite: bool = False,
+    shard_tokens: int = 67_108_864,
+    progress: Callable[[Progress], object] | None = None,
+) -> Manifest:
+    """Turns the strings of any iterable into a corpus, a block of them at a time; otherwise like `tokenize`.
+
+    Args:
+        documents: the documents. What the iterable raises is raised here, and no corpus is written.
+        source: what to call them in the manifest, a Hub id for example.
+
+    Raises:
+        InputError: as `tokenize`; also if an item is no `str` (names its number, from 1).
+        OSError: the disk is full, and the like.
+    """
+
+@final
+class Corpus:
+    """A finished corpus, its shards mapped into memory. Safe to use from several threads, after a fork, and pickled."""
+
+    @staticmethod
+    def open(path: str | PathLike[str], verify: Literal["first_touch", "full", "none"] = "first_touch") -> Corpus:
+        """Opens a corpus.
+
+        Args:
+            path: its folder.
+            verify: when checksums are held against the disk: for each block of 256 KiB when it is first touched, for
+                all of them now, or never.
+
+        Raises:
+            CorpusError: it is not finished, damaged (names the shard, the cause and, for a wrong checksum, the
+                block), or of a newer format.
+            InputError: `verify` is none of the above.
+            OSError: a file cannot be read.
+        """
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+    @property
+    def manifest(self) -> Manifest:
+        """What it says of itself."""
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its manifest.json, as `Manifest.fingerprint`."""
+    @property
+    def tokens(self) -> int:
+        """Tokens in it, special tokens included."""
+    def __len__(self) -> int:
+        """Sequences in it, at least 1."""
+    def __reduce__(self) -> tuple[Any, ...]: ...
+    def sequence(self, index: int) -> NDArray[np.uint16] | NDArray[np.uint32]:
+        """[tokens]: the ids of a sequence, a read-only view into the map that keeps the corpus alive.
+
+        Raises:
+            IndexError: `index` is not from 0 to `len(corpus) - 1`.
+            CorpusError: the shard is damaged there.
+        """
+    def length(self, index: int) -> int:
+        """Tokens of a sequence, at least 1; raises as `sequence`."""
+    def batches(
+        self,
+        seed: int = 0,
+        batch_size: int = 256,
+        layout: Literal["packed", "padded"] = "packed",
+        rank: int = 0,
+        world_size: int = 1,
+        prefetch: int = 4,
+        position_offset: int = 0,
+    ) -> Batches:
+        """The endless batches of one rank.
+
+        Global batch b is positions b·B to (b+1)·B - 1 of an order that visits each sequence once an epoch, shuffled
+        anew in each; a batch may straddle two epochs, and with fewer sequences than B hold one twice. The order is
+        a function of corpus, `seed` and `batch_size` alone. A global batch is divided among ranks so that they have
+        about as many tokens; if there are more ranks than sequences, some have an empty batch.
+
+        Args:
+            seed: from 0 to 2**64 - 1.
+            batch_size: B, the sequences of a global batch.
+            layout: what `Batch.micro_batches` gives: `PackedBatch` or `PaddedBatch`.
+            rank: this rank, from 0.
+            world_size: ranks in all.
+            prefetch: batches to read ahead in a thread; 0 reads each when it is asked for.
+            position_offset: where `PackedBatch.position_ids` start in each sequence.
+
+        Raises:
+            InputError: an argument is out of range, or "padded" was asked for and the tokenizer has no padding token.
+        """
+
+@final
+class Batches:
+    """The endless batches of one rank; made by `Corpus.batches`. After a fork it reads ahead in a thread of its own."""
+
+    def __iter__(self) -> Batches: ...
+    def __next__(self) -> Batch:
+        """The next batch.
+
+        Raises:
+            CorpusError: a sequence of it is damaged. The position stays: no batch is passed over.
+        """
+    def state_dict(self) -> dict[str, int | str]:
+        """The position after the batches that were handed out, as plain numbers and strings.
+
+        It is the same for each rank and valid for any `world_size`, `layout` and `prefetch`.
+        """
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes to a saved position, in constant time.
+
+        Raises:
+            CorpusError: the state is of another corpus, seed or batch size (shows what differs), or is none.
+        """
+
+@final
+class Batch:
+    """One rank's share of a global batch."""
+
+    @property
+    def number(self) -> int:
+        """Number of the global batch, from 0."""
+    @property
+    def global_sequences(self) -> int:
+        """Sequences of the global batch over all ranks: what the loss is divided by."""
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        """[sequences]: corpus indices of this rank's sequences."""
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each of them."""
+    @property
+    def tokens(self) -> int:
+        """Tokens of all of them."""
+    def __len__(self) -> int:
+        """This rank's sequences; 0 if there are more ranks than sequences in the batch."""
+    def micro_batches(self, tokens: int) -> list[PackedBatch] | list[PaddedBatch]:
+        """Cuts the batch by what fits the device; together the pieces are exactly the batch.
+
+        Args:
+            tokens: greatest number of tokens in a piece, padding included. A piece has at least one sequence, also
+                if that is longer.
+
+        Returns:
+            The pieces, longest sequences first; none for an empty batch. The arrays are the caller's own.
+
+        Raises:
+            InputError: `tokens` is 0.
+        """

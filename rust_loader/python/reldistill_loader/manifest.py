@@ -1,0 +1,105 @@
+"""What a corpus says of itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One Arrow file of a corpus."""
+
+    name: str
+    """Name in the corpus's folder."""
+    sequences: int
+    tokens: int
+    bytes: int
+    """Size of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRecord:
+    """A record that was left out."""
+
+    source: str
+    """One of `Manifest.sources`."""
+    line: int
+    """The line, from 1."""
+    cause: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a corpus says of itself; block checksums are left to `Corpus`."""
+
+    version: int
+    """Version of the corpus format."""
+    tokenizer_sha256: str
+    """SHA-256 of the tokenizer.json, in hexadecimal."""
+    vocabulary_size: int
+    """Tokens in the tokenizer's vocabulary, added ones included."""
+    largest_id: int
+    """The greatest id of the vocabulary; an embedding needs one row more."""
+    special_ids: Mapping[str, int]
+    """Ids of those of bos, cls, eos, mask, pad, sep and unk that the tokenizer has."""
+    max_length: int
+    """Greatest number of tokens in a sequence, special tokens included."""
+    max_sequences: int | None
+    """Greatest number of sequences, if there was a bound."""
+    text_column: str
+    """The field of a .jsonl record that held the text."""
+    sources: tuple[str, ...]
+    """Base names of the input files (relative to a folder that was walked), or the name that was given."""
+    documents: int
+    """Documents that were read."""
+    empty_documents: int
+    """Documents among them without a token beside the special ones, which gave no sequence."""
+    skipped_records: int
+    """Records that were left out because they were broken."""
+    skipped: tuple[SkippedRecord, ...]
+    """The first of these."""
+    sequences: int
+    """Sequences in all shards."""
+    tokens: int
+    """Tokens in all shards, special tokens included."""
+    dtype: str
+    """How an id is stored: uint16 or uint32."""
+    shards: tuple[Shard, ...]
+    """The files, in order."""
+    fingerprint: str
+    """SHA-256 of manifest.json, which holds the checksums of all else: equal for equal corpora only."""
+
+    @property
+    def pad_id(self) -> int | None:
+        """Id of the padding token, None if the tokenizer has none."""
+        return self.special_ids.get("pad")
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Reads the text of a manifest.json that `Corpus` accepts; nothing is checked here."""
+        content = json.loads(text)
+        tokenizer, options, totals = content["tokenizer"], content["options"], content["totals"]
+        return cls(
+            version=content["version"],
+            tokenizer_sha256=tokenizer["sha256"],
+            vocabulary_size=tokenizer["vocabulary_size"],
+            largest_id=tokenizer["largest_id"],
+            special_ids=tokenizer["special_ids"],
+            max_length=options["max_length"],
+            max_sequences=options["max_sequences"],
+            text_column=options["text_column"],
+            sources=tuple(content["sources"]),
+            documents=totals["documents"],
+            empty_documents=totals["empty_documents"],
+            skipped_records=totals["skipped_records"],
+            skipped=tuple(SkippedRecord(**record) for record in content["skipped"]),
+            sequences=totals["sequences"],
+            tokens=totals["tokens"],
+            dtype=content["dtype"],
+            shards=tuple(
+                Shard(shard["name"], shard["sequences"], shard["tokens"], shard["bytes"]) for shard in content["shards"]
+            ),
+            fingerprint=sha256(text.encode()).hexdigest(),
+        )

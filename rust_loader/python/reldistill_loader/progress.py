@@ -1,0 +1,19 @@
+"""What a progress callback is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build has come."""
+
+    bytes_done: int
+    """Bytes of text that have been written as tokens."""
+    bytes_total: int | None
+    """Bytes of text in all; None for documents from an iterable."""
+    documents: int
+    """Documents that were read."""
+    sequences: int
+    """Sequences that were written."""
+    tokens: int
+    """Tokens that were written, special tokens included."""

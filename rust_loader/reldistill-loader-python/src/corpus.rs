@@ -1,0 +1,138 @@
+//! `Corpus`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use numpy::ndarray::ArrayView1;
+use numpy::{Element, PyArray1, PyArrayMethods};
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use reldistill_loader::{BatchOptions, TokenIds, Verify};
+
+use crate::batches::{Batches, Layout};
+use crate::documents::Raised;
+use crate::errors::{input_error, to_python};
+use crate::python_classes::manifest;
+
+#[pyclass(frozen, module = "reldistill_loader")]
+pub(crate) struct Corpus {
+    inner: Arc<reldistill_loader::Corpus>,
+    verify: String,
+}
+
+#[pymethods]
+impl Corpus {
+    #[staticmethod]
+    #[pyo3(signature = (path, verify="first_touch"))]
+    fn open(py: Python<'_>, path: PathBuf, verify: &str) -> PyResult<Self> {
+        let when = match verify {
+            "first_touch" => Verify::FirstTouch,
+            "full" => Verify::Full,
+            "none" => Verify::None,
+            other => {
+                let allowed = "pass \"first_touch\", \"full\" or \"none\"";
+                return Err(input_error(py, format!("verify = {other:?} is not allowed; {allowed}")));
+            }
+        };
+        let raised = Raised::default();
+        let mut watch = || Python::attach(|py| py.check_signals()).map_err(|error| raised.keep(error));
+        let opened = py.detach(|| reldistill_loader::Corpus::open(&path, when, &mut watch));
+        match opened {
+            Ok(corpus) => Ok(Self { inner: Arc::new(corpus), verify: verify.to_owned() }),
+            Err(error) => Err(raised.take().unwrap_or_else(|| to_python(py, error))),
+        }
+    }
+
+    #[getter]
+    fn path<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.inner.folder().into_bound_py_any(py)
+    }
+
+    #[getter]
+    fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        manifest(py, self.inner.manifest_text())
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        self.inner.fingerprint()
+    }
+
+    #[getter]
+    fn tokens(&self) -> u64 {
+        self.inner.tokens()
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.sequences() as usize
+    }
+
+    fn __repr__(&self) -> String {
+        let (folder, sequences, tokens) = (self.inner.folder(), self.inner.sequences(), self.inner.tokens());
+        format!("Corpus({folder:?}, {sequences} sequences, {tokens} tokens)")
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>, &str))> {
+        let open = PyType::new::<Self>(py).getattr("open")?;
+        Ok((open, (self.path(py)?, &self.verify)))
+    }
+
+    fn sequence<'py>(slf: &Bound<'py, Self>, index: i64) -> PyResult<Bound<'py, PyAny>> {
+        let ids = slf.get().inner.sequence(position(index)).map_err(|error| to_python(slf.py(), error))?;
+        match ids {
+            TokenIds::Uint16(ids) => view(slf, ids),
+            TokenIds::Uint32(ids) => view(slf, ids),
+        }
+    }
+
+    fn length(&self, py: Python<'_>, index: i64) -> PyResult<usize> {
+        self.inner.length(position(index)).map_err(|error| to_python(py, error))
+    }
+
+    #[pyo3(signature = (
+        seed=0, batch_size=256, layout="packed", rank=0, world_size=1, prefetch=4, position_offset=0
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
+    fn batches(
+        &self,
+        py: Python<'_>,
+        seed: u64,
+        batch_size: u64,
+        layout: &str,
+        rank: usize,
+        world_size: usize,
+        prefetch: usize,
+        position_offset: u32,
+    ) -> PyResult<Batches> {
+        let layout = match layout {
+            "packed" => Layout::Packed { position_offset: i64::from(position_offset) },
+            "padded" => match self.inner.manifest().tokenizer.special_ids.get("pad") {
+                Some(&pad_id) => Layout::Padded { pad_id },
+                None => return Err(to_python(py, reldistill_loader::Error::NoPadToken)),
+            },
+            other => {
+                return Err(input_error(
+                    py,
+                    format!("layout = {other:?} is not allowed; pass \"packed\" or \"padded\""),
+                ));
+            }
+        };
+        let options = BatchOptions { seed, batch_size, rank, world_size, prefetch };
+        let batches = reldistill_loader::Batches::new(self.inner.clone(), options);
+        batches.map(|batches| Batches::new(batches, layout)).map_err(|error| to_python(py, error))
+    }
+}
+
+/// Negative indices are out of range like those beyond the end.
+fn position(index: i64) -> u64 {
+    u64::try_from(index).unwrap_or(u64::MAX)
+}
+
+/// A read-only array over the map itself, which keeps the corpus alive.
+fn view<'py, T: Element>(corpus: &Bound<'py, Corpus>, ids: &[T]) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the ids lie in a map that the corpus owns and never alters, and the array owns the corpus.
+    let array = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(ids), corpus.clone().into_any()) };
+    array.readwrite().make_nonwriteable();
+    Ok(array.into_any())
+}

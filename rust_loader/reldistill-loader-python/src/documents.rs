@@ -1,0 +1,93 @@
+//! Any Python iterable of strings as a source of documents.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyString};
+use reldistill_loader::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, Error, Result, Source};
+
+use crate::errors::input_error;
+
+/// An exception on its way through code that knows no Python.
+#[derive(Default)]
+pub(crate) struct Raised(Mutex<Option<PyErr>>);
+
+impl Raised {
+    /// Keeps the exception; what is returned makes the crate stop.
+    pub(crate) fn keep(&self, error: PyErr) -> Error {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        Error::Interrupted
+    }
+
+    /// The exception that was kept, if there is one.
+    pub(crate) fn take(&self) -> Option<PyErr> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Pulls documents with the interpreter held, a chunk at a time.
+pub(crate) struct Documents<'a> {
+    documents: Py<PyIterator>,
+    source: Arc<Source>,
+    next: u64,
+    exhausted: bool,
+    raised: &'a Raised,
+}
+
+impl<'a> Documents<'a> {
+    pub(crate) fn new(documents: Py<PyIterator>, name: String, raised: &'a Raised) -> Self {
+        let source = Arc::new(Source { name, path: None });
+        Self { documents, source, next: 1, exhausted: false, raised }
+    }
+
+    fn pull(&mut self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let mut iterator = self.documents.bind(py).clone();
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        while bytes < CHUNK_BYTES {
+            let Some(item) = iterator.next() else {
+                self.exhausted = true;
+                break;
+            };
+            let document = self.text(&item?, documents.len())?;
+            bytes += document.len() + 1;
+            documents.push(document);
+        }
+        Ok(documents)
+    }
+
+    fn text(&self, item: &Bound<'_, PyAny>, before: usize) -> PyResult<String> {
+        let wrong = |cause: String| {
+            let number = self.next + before as u64;
+            input_error(item.py(), format!("document {number} of {}: {cause}", self.source.name))
+        };
+        let Ok(text) = item.cast::<PyString>() else {
+            return Err(wrong(format!("it is of type {}; pass an iterable of str", item.get_type().name()?)));
+        };
+        let utf8 = text.to_cow().map_err(|error| wrong(format!("no valid Unicode ({error}); remove lone surrogates")))?;
+        Ok(utf8.into_owned())
+    }
+}
+
+impl ChunkSource for Documents<'_> {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        if self.exhausted {
+            return Ok(None);
+        }
+        let documents = Python::attach(|py| self.pull(py)).map_err(|error| self.raised.keep(error))?;
+        if documents.is_empty() {
+            return Ok(None);
+        }
+        let first = self.next;
+        self.next += documents.len() as u64;
+        let bytes = documents.iter().map(|document| document.len() as u64).sum();
+        Ok(Some(Chunk { source: self.source.clone(), first, text: ChunkText::Documents(documents), bytes }))
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec![self.source.name.clone()]
+    }
+
+    fn bytes_total(&self) -> Option<u64> {
+        None
+    }
+}

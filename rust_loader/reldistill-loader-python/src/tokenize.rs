@@ -1,0 +1,145 @@
+//! `tokenize` and `tokenize_documents`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::PyIterator;
+use reldistill_loader::{
+    ChunkSource, Encoder, LineChunks, Manifest, OnError, Progress, Result, TokenizeOptions, find_input_files,
+};
+
+use crate::documents::{Documents, Raised};
+use crate::errors::{input_error, to_python};
+use crate::python_classes::{PROGRESS, manifest};
+
+#[pyfunction]
+#[pyo3(signature = (
+    inputs, tokenizer, output, *, max_length=512, text_column="text", threads=0, max_sequences=None, overwrite=false,
+    on_error="raise", shard_tokens=67_108_864, progress=None
+))]
+#[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
+pub(crate) fn tokenize<'py>(
+    py: Python<'py>,
+    inputs: &Bound<'py, PyAny>,
+    tokenizer: &Bound<'py, PyAny>,
+    output: PathBuf,
+    max_length: usize,
+    text_column: &str,
+    threads: usize,
+    max_sequences: Option<u64>,
+    overwrite: bool,
+    on_error: &str,
+    shard_tokens: u64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let on_error = match on_error {
+        "raise" => OnError::Raise,
+        "skip" => OnError::Skip,
+        other => return Err(input_error(py, format!("on_error = {other:?} is not allowed; pass \"raise\" or \"skip\""))),
+    };
+    let inputs = paths(inputs)?;
+    let tokenizer = TokenizerArgument::from_python(tokenizer)?;
+    let text_column = text_column.to_owned();
+    let options =
+        TokenizeOptions { max_length, text_column, threads, max_sequences, overwrite, on_error, shard_tokens };
+    run(py, progress, |_, watch| {
+        let mut source = LineChunks::new(find_input_files(&inputs)?)?;
+        let encoder = tokenizer.encoder(max_length)?;
+        reldistill_loader::tokenize(&mut source as &mut dyn ChunkSource, encoder, &output, &options, watch)
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (
+    documents, tokenizer, output, *, source, max_length=512, threads=0, max_sequences=None, overwrite=false,
+    shard_tokens=67_108_864, progress=None
+))]
+#[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
+pub(crate) fn tokenize_documents<'py>(
+    py: Python<'py>,
+    documents: &Bound<'py, PyAny>,
+    tokenizer: &Bound<'py, PyAny>,
+    output: PathBuf,
+    source: String,
+    max_length: usize,
+    threads: usize,
+    max_sequences: Option<u64>,
+    overwrite: bool,
+    shard_tokens: u64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    if documents.is_instance_of::<pyo3::types::PyString>() {
+        return Err(input_error(py, "documents is one str; pass an iterable of them, for example a list".to_owned()));
+    }
+    let documents: Py<PyIterator> = documents.try_iter()?.unbind();
+    let tokenizer = TokenizerArgument::from_python(tokenizer)?;
+    let options = TokenizeOptions {
+        max_length,
+        threads,
+        max_sequences,
+        overwrite,
+        shard_tokens,
+        ..TokenizeOptions::default()
+    };
+    run(py, progress, |raised, watch| {
+        let encoder = tokenizer.encoder(max_length)?;
+        let mut source = Documents::new(documents, source, raised);
+        reldistill_loader::tokenize(&mut source, encoder, &output, &options, watch)
+    })
+}
+
+/// Lets go of the interpreter, builds, and gives the manifest or raises what went wrong, in Python or here.
+fn run<'py>(
+    py: Python<'py>,
+    progress: Option<Py<PyAny>>,
+    build: impl Send + FnOnce(&Raised, &mut dyn FnMut(&Progress) -> Result<()>) -> Result<(Manifest, String)>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let raised = Raised::default();
+    let mut watch = |now: &Progress| {
+        let heard = Python::attach(|py| {
+            py.check_signals()?;
+            if let Some(callback) = &progress {
+                let Progress { bytes_done, bytes_total, documents, sequences, tokens } = *now;
+                let now = PROGRESS.get(py)?.call1((bytes_done, bytes_total, documents, sequences, tokens))?;
+                callback.call1(py, (now,))?;
+            }
+            Ok(())
+        });
+        heard.map_err(|error: PyErr| raised.keep(error))
+    };
+    let built = py.detach(|| build(&raised, &mut watch));
+    match built {
+        Ok((_, text)) => manifest(py, &text),
+        Err(error) => Err(raised.take().unwrap_or_else(|| to_python(py, error))),
+    }
+}
+
+/// One path, or the paths of a sequence.
+fn paths(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
+    if let Ok(path) = inputs.extract::<PathBuf>() {
+        return Ok(vec![path]);
+    }
+    inputs.try_iter()?.map(|item| item?.extract()).collect()
+}
+
+/// A tokenizer as it was passed: the text of a `tokenizer.json` starts with a brace, and no path of one does.
+enum TokenizerArgument {
+    Text(String),
+    File(PathBuf),
+}
+
+impl TokenizerArgument {
+    fn from_python(argument: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match argument.extract::<String>() {
+            Ok(text) if text.trim_start().starts_with('{') => Ok(Self::Text(text)),
+            _ => argument.extract().map(Self::File),
+        }
+    }
+
+    fn encoder(&self, max_length: usize) -> Result<Encoder> {
+        match self {
+            Self::Text(text) => Encoder::from_text(text, max_length),
+            Self::File(path) => Encoder::from_file(path, max_length),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The endless sequence of batches of one rank, and its position.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::corpus::Corpus;
+use crate::error::{Error, Result};
+use crate::order::{GlobalOrder, ORDER_VERSION};
+use crate::prefetch::{Prefetch, Taken};
+
+const MOST_AHEAD: usize = 1024;
+
+/// Which batches, and whose share of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// What distinguishes the order from others.
+    pub seed: u64,
+    /// Sequences in a global batch.
+    pub batch_size: u64,
+    /// This rank, from 0.
+    pub rank: usize,
+    /// Ranks in all.
+    pub world_size: usize,
+    /// Batches to read ahead in a thread; 0 reads each when it is asked for.
+    pub prefetch: usize,
+}
+
+/// Where in its order a run is; the same for all ranks, and valid for any number of ranks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchesState {
+    /// Number of the global batch that comes next.
+    pub next_batch: u64,
+    /// The seed.
+    pub seed: u64,
+    /// Sequences in a global batch.
+    pub batch_size: u64,
+    /// Sequences in the corpus.
+    pub sequences: u64,
+    /// [`Corpus::fingerprint`].
+    pub corpus: String,
+    /// Version of the order.
+    pub order: u64,
+}
+
+/// One rank's batches, for ever.
+pub struct Batches {
+    corpus: Arc<Corpus>,
+    options: BatchOptions,
+    next_batch: u64,
+    prefetch: Option<Prefetch>,
+}
+
+impl Batches {
+    /// The batches of `corpus` from the first on. Nothing is read before the first one is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Argument`].
+    pub fn new(corpus: Arc<Corpus>, options: BatchOptions) -> Result<Self> {
+        let wrong = |name, value: u64, allowed: String| Err(Error::Argument { name, value: value.to_string(), allowed });
+        // One batch is held in memory as a whole.
+        if !(1..=1 << 32).contains(&options.batch_size) {
+            return wrong("batch_size", options.batch_size, "pass the sequences of a global batch, at least 1".into());
+        }
+        if options.world_size == 0 {
+            return wrong("world_size", 0, "pass the number of ranks, at least 1".into());
+        }
+        if options.rank >= options.world_size {
+            let allowed = format!("with world_size = {} pass 0 to {}", options.world_size, options.world_size - 1);
+            return wrong("rank", options.rank as u64, allowed);
+        }
+        if options.prefetch > MOST_AHEAD {
+            return wrong("prefetch", options.prefetch as u64, format!("pass 0 to {MOST_AHEAD} batches"));
+        }
+        Ok(Self { corpus, options, next_batch: 0, prefetch: None })
+    }
+
+    /// The corpus they come from.
+    pub fn corpus(&self) -> &Arc<Corpus> {
+        &self.corpus
+    }
+
+    /// The options they were made with.
+    pub fn options(&self) -> &BatchOptions {
+        &self.options
+    }
+
+    /// The next batch, if it is there before `patience` runs out.
+    ///
+    /// # Errors
+    /// [`Error::Shard`] if it is damaged. The position stays where it is: asked again, it fails again, and never
+    /// passes over a batch.
+    pub fn next(&mut self, patience: Duration) -> Result<Option<Batch>> {
+        let batch = if self.options.prefetch == 0 {
+            self.reader()(self.next_batch)
+        } else {
+            match self.prefetch()?.take(patience) {
+                Taken::NotYet => return Ok(None),
+                Taken::Batch(batch) => batch,
+                // Read it here: either it works after all, or what is wrong with it happens where it is heard.
+                Taken::Ended => self.reader()(self.next_batch),
+            }
+        };
+        match batch {
+            Ok(batch) => {
+                self.next_batch += 1;
+                Ok(Some(batch))
+            }
+            Err(error) => {
+                self.prefetch = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// The position after the batches that were handed out; what was only read ahead does not count.
+    pub fn state(&self) -> BatchesState {
+        BatchesState {
+            next_batch: self.next_batch,
+            seed: self.options.seed,
+            batch_size: self.options.batch_size,
+            sequences: self.corpus.sequences(),
+            corpus: self.corpus.fingerprint().to_owned(),
+            order: ORDER_VERSION,
+        }
+    }
+
+    /// Goes to a saved position, in constant time.
+    ///
+    /// # Errors
+    /// [`Error::State`] if it belongs to another corpus, seed or batch size; nothing has changed then.
+    pub fn load_state(&mut self, state: &BatchesState) -> Result<()> {
+        let here = self.state();
+        let differences: Vec<String> = [
+            ("corpus", state.corpus.clone(), here.corpus),
+            ("sequences", state.sequences.to_string(), here.sequences.to_string()),
+            ("seed", state.seed.to_string(), here.seed.to_string()),
+            ("batch_size", state.batch_size.to_string(), here.batch_size.to_string()),
+            ("order", state.order.to_string(), here.order.to_string()),
+        ]
+        .into_iter()
+        .filter(|(_, saved, here)| saved != here)
+        .map(|(name, saved, here)| format!("{name} is {saved} in the state and {here} here"))
+        .collect();
+        if !differences.is_empty() {
+            let difference =
+                format!("{}; make the batches as they were when it was saved", differences.join(", "));
+            return Err(Error::State { difference });
+        }
+        self.next_batch = state.next_batch;
+        self.prefetch = None;
+        Ok(())
+    }
+
+    fn prefetch(&mut self) -> Result<&Prefetch> {
+        if self.prefetch.as_ref().is_none_or(|prefetch| !prefetch.is_alive()) {
+            let started = Prefetch::start(self.next_batch, self.options.prefetch, self.reader())
+                .map_err(Error::io("start a thread to read", self.corpus.folder()))?;
+            self.prefetch = Some(started);
+        }
+        Ok(self.prefetch.as_ref().expect("it was just started"))
+    }
+
+    fn reader(&self) -> impl Fn(u64) -> Result<Batch> + Send + 'static {
+        let (corpus, BatchOptions { seed, batch_size, rank, world_size, .. }) = (self.corpus.clone(), self.options);
+        let order = GlobalOrder { sequences: corpus.sequences(), seed, batch_size };
+        move |number| Batch::read(&corpus, order, number, rank, world_size)
+    }
+}

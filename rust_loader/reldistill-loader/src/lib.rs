@@ -1,0 +1,54 @@
+//! Text to token ids, token ids to batches, without Python.
+//!
+//! A *corpus* is a folder of Arrow IPC files and a `manifest.json` that vouches for them. [`tokenize()`] makes one
+//! from text, [`Corpus`] reads it through memory maps, and [`Batches`] hands out an endless, seeded,
+//! reproducible sequence of batches, of which each rank of a distributed run takes its share.
+//!
+//! The way of the data, file by file:
+//! `input_files` → `line_chunks` → `record` → `encoder` (in `encoding_threads`) → `corpus_writer` → `shard_writer`,
+//! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
+#![deny(missing_docs)]
+
+// Shards are little-endian and are read where they lie.
+#[cfg(target_endian = "big")]
+compile_error!("reldistill-loader maps little-endian files into memory and does not run on big-endian machines");
+
+mod batch;
+mod batches;
+mod checksums;
+mod corpus;
+mod corpus_folder;
+mod corpus_writer;
+mod encoder;
+mod encoding_threads;
+mod error;
+mod input_files;
+mod line_chunks;
+mod manifest;
+mod micro_batches;
+mod order;
+mod permutation;
+mod prefetch;
+mod rank_shares;
+mod record;
+mod shard;
+mod shard_layout;
+mod shard_writer;
+mod special_tokens;
+mod tokenize;
+
+
+pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
+pub use batches::{BatchOptions, Batches, BatchesState};
+pub use checksums::BLOCK_BYTES;
+pub use corpus::{Corpus, Verify};
+pub use encoder::Encoder;
+pub use error::{Error, ErrorKind, Result};
+pub use input_files::{InputFile, TextFormat, find_input_files};
+pub use line_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, LineChunks, Source};
+pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
+pub use order::GlobalOrder;
+pub use permutation::Permutation;
+pub use rank_shares::rank_shares;
+pub use shard::TokenIds;
+pub use tokenize::{OnError, Progress, TokenizeOptions, tokenize};

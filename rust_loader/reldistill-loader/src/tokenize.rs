@@ -1,0 +1,232 @@
+//! Text into a corpus: read, encode in threads, write in the order of the text.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::corpus_writer::CorpusWriter;
+use crate::encoder::Encoder;
+use crate::encoding_threads::{EncodedChunk, EncodingThreads, Outcome};
+use crate::error::{Error, Result};
+use crate::line_chunks::{ChunkSource, Source};
+use crate::manifest::{Manifest, Options, SkippedRecord, Totals};
+
+/// How often the caller is heard: for signals and to report progress.
+const WATCH_INTERVAL: Duration = Duration::from_millis(125);
+/// A shard that would grow beyond this many tokens is closed.
+const SHARD_TOKENS: u64 = 64 << 20;
+/// Skipped records that the manifest lists; the rest is only counted.
+const LISTED_SKIPS: usize = 20;
+/// Threads, beyond which more are surely a mistake.
+const MOST_THREADS: usize = 1024;
+
+/// What to do with a record that is no document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// Stop with an error that names it.
+    Raise,
+    /// Leave it out, count it and list the first few in the manifest.
+    Skip,
+}
+
+/// What decides the result, and how it is made.
+#[derive(Debug, Clone)]
+pub struct TokenizeOptions {
+    /// Greatest number of tokens in a sequence, special tokens included.
+    pub max_length: usize,
+    /// The field of a `.jsonl` record that holds the text.
+    pub text_column: String,
+    /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
+    pub threads: usize,
+    /// Stop after this many sequences.
+    pub max_sequences: Option<u64>,
+    /// Replace a corpus that is in the output folder.
+    pub overwrite: bool,
+    /// What to do with a broken record.
+    pub on_error: OnError,
+    /// A shard that would grow beyond this many tokens is closed.
+    pub shard_tokens: u64,
+}
+
+impl Default for TokenizeOptions {
+    fn default() -> Self {
+        Self {
+            max_length: 512,
+            text_column: "text".to_owned(),
+            threads: 0,
+            max_sequences: None,
+            overwrite: false,
+            on_error: OnError::Raise,
+            shard_tokens: SHARD_TOKENS,
+        }
+    }
+}
+
+impl TokenizeOptions {
+    fn check(&self) -> Result<()> {
+        let wrong = |name, value: &dyn ToString, allowed: &str| {
+            Err(Error::Argument { name, value: value.to_string(), allowed: allowed.to_owned() })
+        };
+        if self.threads > MOST_THREADS {
+            return wrong("threads", &self.threads, "pass a number from 1 to 1024, or 0 for one per processor");
+        }
+        if self.max_sequences == Some(0) {
+            return wrong("max_sequences", &0, "pass a number from 1, or None for all");
+        }
+        if self.shard_tokens == 0 {
+            return wrong("shard_tokens", &0, "pass a number from 1");
+        }
+        Ok(())
+    }
+
+    fn thread_count(&self) -> usize {
+        match self.threads {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// How far a build has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of text that have been written as tokens.
+    pub bytes_done: u64,
+    /// Bytes of text in all, if known.
+    pub bytes_total: Option<u64>,
+    /// Documents so far.
+    pub documents: u64,
+    /// Sequences so far.
+    pub sequences: u64,
+    /// Tokens so far.
+    pub tokens: u64,
+}
+
+/// Makes a corpus of what `source` gives; returns its manifest and the manifest's text.
+///
+/// The bytes written are a function of text, tokenizer and options; threads and time have no part in it. Memory is
+/// bounded by a few chunks a thread. `watch` is called some eight times a second and at the end.
+///
+/// # Errors
+/// Those of the options, the output folder, the source and, with [`OnError::Raise`], the first broken record in the
+/// order of the text; whatever `watch` returns. Nothing is left in the output folder then.
+pub fn tokenize(
+    source: &mut dyn ChunkSource,
+    encoder: Encoder,
+    output: &Path,
+    options: &TokenizeOptions,
+    watch: &mut dyn FnMut(&Progress) -> Result<()>,
+) -> Result<(Manifest, String)> {
+    options.check()?;
+    let encoder = Arc::new(encoder);
+    let writer =
+        CorpusWriter::create(output, options.overwrite, encoder.dtype(), options.max_length, options.shard_tokens)?;
+    let mut build = Build { writer, options, totals: Totals::default(), skipped: Vec::new(), bytes_done: 0 };
+    let bytes_total = source.bytes_total();
+
+    let thread_count = options.thread_count();
+    let mut threads = EncodingThreads::start(encoder.clone(), &options.text_column, thread_count)
+        .map_err(Error::io("start threads to encode for", output))?;
+    let most_in_flight = 2 * thread_count as u64 + 1;
+    let mut exhausted = false;
+    let mut last_watch = Instant::now();
+    while !build.is_full() {
+        while !exhausted && threads.in_flight() < most_in_flight {
+            match source.next_chunk()? {
+                Some(chunk) => threads.submit(chunk),
+                None => exhausted = true,
+            }
+            if last_watch.elapsed() >= WATCH_INTERVAL {
+                break;
+            }
+        }
+        if exhausted && threads.in_flight() == 0 {
+            break;
+        }
+        if let Some(encoded) = threads.take(WATCH_INTERVAL) {
+            build.write(encoded)?;
+        }
+        if last_watch.elapsed() >= WATCH_INTERVAL {
+            watch(&build.progress(bytes_total))?;
+            last_watch = Instant::now();
+        }
+    }
+    drop(threads);
+    watch(&build.progress(bytes_total))?;
+    build.finish(&encoder, source.names())
+}
+
+/// A corpus in the making.
+struct Build<'a> {
+    writer: CorpusWriter,
+    options: &'a TokenizeOptions,
+    totals: Totals,
+    skipped: Vec<SkippedRecord>,
+    bytes_done: u64,
+}
+
+impl Build<'_> {
+    fn is_full(&self) -> bool {
+        self.options.max_sequences.is_some_and(|most| self.writer.sequences() >= most)
+    }
+
+    fn write(&mut self, encoded: EncodedChunk) -> Result<()> {
+        let EncodedChunk { source, first, bytes, outcomes, ids, ends } = encoded;
+        let (mut start, mut ends) = (0, ends.into_iter());
+        for (number, outcome) in (first..).zip(outcomes) {
+            if self.is_full() {
+                break;
+            }
+            match outcome {
+                Outcome::Blank => {}
+                Outcome::Fault(cause) => self.fault(&source, number, cause)?,
+                Outcome::Document(sequences) => {
+                    self.totals.documents += 1;
+                    self.totals.empty_documents += u64::from(sequences == 0);
+                    for end in ends.by_ref().take(sequences) {
+                        if !self.is_full() {
+                            self.writer.push(&ids[start..end])?;
+                        }
+                        start = end;
+                    }
+                }
+            }
+        }
+        self.bytes_done += bytes;
+        Ok(())
+    }
+
+    fn fault(&mut self, source: &Source, number: u64, cause: String) -> Result<()> {
+        match (self.options.on_error, &source.path) {
+            (OnError::Raise, Some(path)) => Err(Error::BadLine { path: path.clone(), line: number, cause }),
+            (OnError::Raise, None) => Err(Error::BadDocument { source_name: source.name.clone(), number, cause }),
+            (OnError::Skip, _) => {
+                self.totals.skipped_records += 1;
+                if self.skipped.len() < LISTED_SKIPS {
+                    self.skipped.push(SkippedRecord { source: source.name.clone(), line: number, cause });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn progress(&self, bytes_total: Option<u64>) -> Progress {
+        Progress {
+            bytes_done: self.bytes_done,
+            bytes_total,
+            documents: self.totals.documents,
+            sequences: self.writer.sequences(),
+            tokens: self.writer.tokens(),
+        }
+    }
+
+    fn finish(self, encoder: &Encoder, sources: Vec<String>) -> Result<(Manifest, String)> {
+        let options = Options {
+            max_length: self.options.max_length as u64,
+            max_sequences: self.options.max_sequences,
+            text_column: self.options.text_column.clone(),
+        };
+        self.writer.finish(encoder, options, sources, self.totals, self.skipped)
+    }
+}

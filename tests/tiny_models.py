@@ -1,0 +1,133 @@
+"""Small but whole checkpoints of the three families, made on the spot: real architectures, real tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+FAMILIES = ("bert", "roberta", "xlm-r")
+
+SENTENCES = (
+    "The harbour was quiet before the first boats came in.",
+    "She counted the lamps along the quay, one for each winter.",
+    "A ferry that nobody had booked crossed the sound at noon.",
+    "Nets dry slowly when the wind turns to the north-east.",
+    "Nobody asked why the bell rang twice; everybody knew.",
+    "Salt, rope and tar: the shop sold little else in 1931.",
+    "If the tide allows it, we will be home by Thursday.",
+    "Gulls argued over the roof as if it were a treaty.",
+    "El puerto estaba tranquilo antes de que llegaran los barcos.",
+    "Die Netze trocknen langsam, wenn der Wind dreht.",
+)
+
+
+def documents(count: int, *, longest: int = 6) -> list[str]:
+    """Distinct documents of one to ``longest`` sentences, the same each time."""
+    picked = []
+    for number in range(count):
+        length = 1 + number % longest
+        picked.append(
+            " ".join(SENTENCES[(number * 7 + k * (1 + number % 3)) % len(SENTENCES)] for k in range(length))
+            + f" ({number})"
+        )
+    return picked
+
+
+def write_text(path: Path, count: int = 120) -> Path:
+    """A .txt with a document a line."""
+    path.write_text("\n".join(documents(count)) + "\n", encoding="utf-8")
+    return path
+
+
+def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
+    """WordPiece, byte-level BPE or Unigram, trained on :data:`SENTENCES`."""
+    if family == "bert":
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        trainer: Any = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, show_progress=False)
+        names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    elif family == "roberta":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        )
+        names = _fairseq_names()
+    else:
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        trainer = trainers.UnigramTrainer(
+            vocab_size=200, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
+        names = _fairseq_names()
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    first, last = names["cls_token"], names["sep_token"]
+    ids = [(token, tokenizer.token_to_id(token)) for token in (first, last)]
+    tokenizer.post_processor = processors.TemplateProcessing(f"{first} $A {last}", f"{first} $A {last} $B {last}", ids)
+    fast: PreTrainedTokenizerFast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names)
+    return fast
+
+
+def make_teacher(
+    folder: Path,
+    family: str,
+    *,
+    layers: int = 3,
+    hidden_size: int = 24,
+    heads: int = 4,
+    positions: int = 64,
+    seed: int = 0,
+) -> Path:
+    """A checkpoint of random weights, saved as transformers saves it, tokenizer included. Layers differ in scale, so
+    that one taken for another is noticed."""
+    torch.manual_seed(seed)
+    tokenizer = make_tokenizer(family)
+    sizes: dict[str, Any] = {
+        "vocab_size": len(tokenizer), "hidden_size": hidden_size, "num_hidden_layers": layers, "num_attention_heads": heads,
+        "intermediate_size": 3 * hidden_size, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.2,
+    }  # fmt: skip
+    model: PreTrainedModel
+    if family == "bert":
+        model = BertModel(BertConfig(**sizes, max_position_embeddings=positions))
+    elif family == "roberta":
+        model = RobertaModel(RobertaConfig(**sizes, max_position_embeddings=positions + 2, type_vocab_size=1))
+    else:
+        model = XLMRobertaModel(XLMRobertaConfig(**sizes, max_position_embeddings=positions + 2, type_vocab_size=1))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def padded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], *, side: str = "right") -> dict[str, torch.Tensor]:
+    """``input_ids`` and ``attention_mask``, ``[texts, longest]``."""
+    tokenizer.padding_side = side
+    encoded = tokenizer(list(texts), padding=True, return_tensors="pt")
+    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+
+
+def _fairseq_names() -> dict[str, str]:
+    return {
+        "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+        "mask_token": "<mask>",
+    }  # fmt: skip
