@@ -16,8 +16,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 CRATE = Path("rust_loader/reldistill-loader-python/Cargo.toml")
 PACKAGE = Path("rust_loader/python/reldistill_loader")
 NEED_RUST = (
-    "building reldistill from source needs Rust 1.89 or newer, and cargo was not found: install it from"
-    " https://rustup.rs (Debian's own `apt install cargo` is new enough from forky on)"
+    "building reldistill from source needs cargo 1.89 or newer, which was not found: install Rust from"
+    " https://rustup.rs, or Debian's package `cargo` where that is new enough"
 )
 
 
@@ -44,18 +44,15 @@ class RustBuildHook(BuildHookInterface[Any]):
             raise SystemExit("building reldistill from source needs maturin: pip install 'maturin>=1.9,<2'")
         if shutil.which("cargo") is None:
             raise SystemExit(NEED_RUST)
-        manifest = Path(self.root) / CRATE
-        subprocess.run(
-            [maturin, "build", "--release", "--locked", "--manifest-path", str(manifest)]
-            + ["--interpreter", sys.executable, "--out", str(scratch)],
-            check=True,
-        )
+        manifest = str(Path(self.root) / CRATE)
+        command = [maturin, "build", "--release", "--locked", "--manifest-path", manifest, "--out", str(scratch)]
+        subprocess.run([*command, "--interpreter", sys.executable], check=True)
         (wheel,) = scratch.glob("*.whl")
         return wheel
 
 
 def unpack_module(wheel: Path, folder: Path) -> Path:
-    """Puts the wheel's `_native` into a folder in one step, in place of an older one that may be in use."""
+    """Puts the wheel's `_native` into a folder; one that was there may be in use and is replaced, not overwritten."""
     with zipfile.ZipFile(wheel) as archive:
         (member,) = (name for name in archive.namelist() if name.endswith((".so", ".pyd")))
         for old in [*folder.glob("_native*.so"), *folder.glob("_native*.pyd")]:

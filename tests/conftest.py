@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from tiny_models import make_teacher, write_text
 
 MakeTeacher = Callable[..., Path]
+
+
+# The models here are so small that a second thread costs more than it brings.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -122,7 +122,7 @@ def make_teacher(
 def padded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], *, side: str = "right") -> dict[str, torch.Tensor]:
     """``input_ids`` and ``attention_mask``, ``[texts, longest]``."""
     tokenizer.padding_side = side
-    encoded = tokenizer(list(texts), padding=True, return_tensors="pt")
+    encoded = tokenizer(list(texts), padding=True, truncation=True, max_length=60, return_tensors="pt")
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
 
 

@@ -67,53 +67,57 @@ def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
 
 @hookspec
 def reldistill_layer_strategies() -> Iterable[LayerStrategy]:  # type: ignore[empty-body]
-    """Strategies for ``--layers``. Layers count from 1::
+    """Strategies for ``--layers``.
 
-    from reldistill import LayerContext, LayerPair, hookimpl
+    Layers count from 1::
 
-    class Middle:
-        name = "middle"
+        from reldistill import LayerContext, LayerPair, hookimpl
 
-        def pairs(self, context: LayerContext):
-            return [LayerPair(teacher_layer=(context.teacher_layers + 1) // 2, student_layer=context.student_layers)]
+        class Middle:
+            name = "middle"
 
-    @hookimpl
-    def reldistill_layer_strategies():
-        return [Middle()]
+            def pairs(self, context: LayerContext):
+                return [LayerPair(teacher_layer=(context.teacher_layers + 1) // 2, student_layer=context.student_layers)]
+
+        @hookimpl
+        def reldistill_layer_strategies():
+            return [Middle()]
     """
 
 
 @hookspec
 def reldistill_teachers() -> Iterable[TeacherAdapter]:  # type: ignore[empty-body]
-    """Families of encoders for ``--teacher``. ELECTRA has BERT's modules under BERT's names::
+    """Families of encoders for ``--teacher``.
 
-    from reldistill import Projections, ProjectionsOnly, hookimpl
+    ELECTRA has BERT's modules under BERT's names::
 
-    class Electra:
-        name = "electra"
-        model_types = frozenset({"electra"})
-        aliases = {"electra-small": "google/electra-small-discriminator"}
+        from reldistill import Projections, ProjectionsOnly, hookimpl
 
-        def student_config(self, config, shape):
-            return type(config)(**{
-                **config.to_dict(), "num_hidden_layers": shape.layers, "hidden_size": shape.hidden_size,
-                "embedding_size": shape.hidden_size, "num_attention_heads": shape.attention_heads,
-                "intermediate_size": shape.intermediate_size})
+        class Electra:
+            name = "electra"
+            model_types = frozenset({"electra"})
+            aliases = {"electra-small": "google/electra-small-discriminator"}
 
-        def position_offset(self, config):
-            return 0
+            def student_config(self, config, shape):
+                return type(config)(**{
+                    **config.to_dict(), "num_hidden_layers": shape.layers, "hidden_size": shape.hidden_size,
+                    "embedding_size": shape.hidden_size, "num_attention_heads": shape.attention_heads,
+                    "intermediate_size": shape.intermediate_size})
 
-        def projections(self, model, layer):
-            module = model.encoder.layer[layer - 1]
-            attention = module.attention.self
-            return Projections(attention.query, attention.key, attention.value, module)
+            def position_offset(self, config):
+                return 0
 
-        def cut(self, model, layers):
-            last = max(layers)
-            del model.encoder.layer[last:]
-            model.encoder.layer[last - 1] = ProjectionsOnly(model.encoder.layer[last - 1], self.projections(model, last))
+            def projections(self, model, layer):
+                module = model.encoder.layer[layer - 1]
+                attention = module.attention.self
+                return Projections(attention.query, attention.key, attention.value, module)
 
-    @hookimpl
-    def reldistill_teachers():
-        return [Electra()]
+            def cut(self, model, layers):
+                last = max(layers)
+                del model.encoder.layer[last:]
+                model.encoder.layer[last - 1] = ProjectionsOnly(model.encoder.layer[last - 1], self.projections(model, last))
+
+        @hookimpl
+        def reldistill_teachers():
+            return [Electra()]
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from reldistill.errors import UsageError
+from reldistill.errors import PluginError, UsageError
 
 __all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs"]
 
@@ -58,7 +58,7 @@ def explicit_pairs(text: str, context: LayerContext) -> list[LayerPair] | None:
 
     Without ``:student`` the student's last layer is meant, without ``=weight`` the weight is 1.
     """
-    if not text[:1].isdigit():
+    if not text.strip()[:1].isdigit():
         return None
     pairs = []
     for part in text.split(","):
@@ -74,12 +74,16 @@ def explicit_pairs(text: str, context: LayerContext) -> list[LayerPair] | None:
 
 
 def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) -> None:
-    """Raise :class:`UsageError` for pairs that are out of range, twice there, without weight, or train too little."""
+    """Raise :class:`UsageError` for pairs that are out of range, twice there, without weight, or train too little,
+    and :class:`PluginError` for what is no pair at all.
+    """
     if not pairs:
         raise UsageError(
             f"{source} gave no pair of layers", hint="A student needs at least one layer of the teacher to learn from."
         )
     for pair in pairs:
+        if not isinstance(pair, LayerPair):
+            raise PluginError(f"{source} gave {pair!r}, which is no LayerPair", hint="This is a fault of the strategy.")
         for owner, layer, layers in (
             ("teacher", pair.teacher_layer, context.teacher_layers),
             ("student", pair.student_layer, context.student_layers),

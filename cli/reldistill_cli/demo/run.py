@@ -44,7 +44,7 @@ def run_demo(
 
     config = DistillConfig(
         teacher=str(teacher), student=f"{LAYERS}x{WIDTH}", student_heads=HEADS, data=(str(train),), validation=(str(held_out),),
-        max_length=128, batch_size=32, steps=steps, learning_rate=2e-3, output=str(folder), overwrite=True,
+        max_length=64, batch_size=32, steps=steps, learning_rate=2e-3, output=str(folder), overwrite=True,
     )  # fmt: skip
     result = distill(config, registry, reporter)
     assert isinstance(result, DistillResult)

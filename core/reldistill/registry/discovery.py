@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions
 
 from reldistill.errors import PluginError
 from reldistill.hookspecs import PROJECT
@@ -33,7 +34,8 @@ class PluginSource:
     @property
     def module(self) -> str:
         """The module that the entry point names."""
-        return self.entry_point.module
+        # Not EntryPoint.module, which raises for a value that is no module's name.
+        return re.split(r"[:\[]", self.entry_point.value, maxsplit=1)[0].strip()
 
     def __str__(self) -> str:
         return f"plugin {self.name!r} of {self.distribution} {self.version}"
@@ -41,15 +43,9 @@ class PluginSource:
 
 def installed_plugins() -> list[PluginSource]:
     """All plugins, the built-in ones first, then by distribution and name."""
-    found = {
-        (canonical(point.dist.name if point.dist else "unknown"), point.name): PluginSource(
-            point.name,
-            canonical(point.dist.name if point.dist else "unknown"),
-            point.dist.version if point.dist else "?",
-            point,
-        )
-        for point in entry_points(group=PROJECT)
-    }
+    found: dict[tuple[str, str], PluginSource] = {}
+    for source in _sources():
+        found.setdefault((source.distribution, source.name), source)  # the first on sys.path, as an import finds it
     return sorted(found.values(), key=lambda source: (not source.builtin, source.distribution, source.name))
 
 
@@ -73,6 +69,17 @@ def chosen_plugins(sources: list[PluginSource], restriction: str | None = None) 
                 hint=f"Installed beside the built-in ones: {names}.",
             )
     return [s for s in sources if s.builtin or s.name in wanted or s.distribution in map(canonical, wanted)]
+
+
+def _sources() -> Iterator[PluginSource]:
+    for distribution in distributions():
+        try:
+            points = distribution.entry_points.select(group=PROJECT)
+        except Exception:  # entry_points() of importlib would fail for all, because of one damaged file
+            continue
+        for point in points:
+            name = canonical(distribution.metadata["Name"] or "unknown")
+            yield PluginSource(point.name, name, distribution.metadata["Version"] or "?", point)
 
 
 def canonical(distribution: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,17 +66,17 @@ class Registry:
                 module = source.entry_point.load()
                 self._manager.register(module, name=f"{source.distribution}:{source.name}")
                 self._manager.check_pending()
-                provided = self._provided(module)
+                provided = self._provided(module, source.distribution)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also SystemExit: a plugin must not end the program
             self._manager.unregister(name=f"{source.distribution}:{source.name}")
-            return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+            return f"{type(error).__name__}: {_one_line(error)}"
         for catalogue, thing in provided:
             catalogue.add(Provided(thing.name, thing, source))
         return None
 
-    def _provided(self, module: object) -> list[tuple[Catalogue[Any], Any]]:
+    def _provided(self, module: object, distribution: str) -> list[tuple[Catalogue[Any], Any]]:
         kinds: list[tuple[Any, Catalogue[Any], Callable[[Any], None]]] = [
             (self._manager.hook.reldistill_relations, self.relations, _check_relation),
             (self._manager.hook.reldistill_layer_strategies, self.layer_strategies, _check_layer_strategy),
@@ -84,12 +84,28 @@ class Registry:
         ]
         provided = []
         for hook, catalogue, check in kinds:
+            names = {other.name for other in catalogue if other.source.distribution == distribution}
             for implementation in hook.get_hookimpls():
                 if implementation.plugin is module:
-                    for thing in implementation.function():
+                    for thing in _returned(implementation.function(), hook.name):
                         check(thing)
+                        if thing.name in names:  # distribution:name could not tell them apart
+                            raise ValueError(f"{distribution} provides two of the {catalogue.kind} {thing.name!r}")
+                        names.add(thing.name)
                         provided.append((catalogue, thing))
         return provided
+
+
+def _one_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    # pluggy says in its last line what is wrong with a hook; of others, the first one is enough.
+    return " ".join(lines) if isinstance(error, pluggy.PluginValidationError) else lines[0]
+
+
+def _returned(things: Any, hook: str) -> Iterable[Any]:
+    if not isinstance(things, Iterable) or isinstance(things, str):
+        raise TypeError(f"{hook} must return an iterable, got {things!r}")
+    return things
 
 
 def _check_name(thing: Any, kind: str) -> None:
@@ -121,16 +137,20 @@ def _unhashable(thing: Any) -> bool:
 
 def _check_layer_strategy(strategy: Any) -> None:
     _check_name(strategy, "layer strategy")
-    if not isinstance(strategy, LayerStrategy):
+    if not callable(getattr(strategy, "pairs", None)):
         raise TypeError(f"layer strategy {strategy.name!r} has no pairs(context)")
 
 
 def _check_teacher(adapter: Any) -> None:
     _check_name(adapter, "teacher adapter")
-    missing = [
-        m
-        for m in ("model_types", "aliases", "student_config", "position_offset", "cut", "projections")
-        if not hasattr(adapter, m)
-    ]
+    families, aliases = (getattr(adapter, field, None) for field in ("model_types", "aliases"))
+    if not isinstance(families, frozenset) or not families or not all(isinstance(family, str) for family in families):
+        raise TypeError(
+            f"teacher adapter {adapter.name!r}: model_types must be a non-empty frozenset of str, got {families!r}"
+        )
+    if not isinstance(aliases, Mapping) or not all(isinstance(word, str) for pair in aliases.items() for word in pair):
+        raise TypeError(f"teacher adapter {adapter.name!r}: aliases must be a mapping of str to str, got {aliases!r}")
+    methods = ("student_config", "position_offset", "cut", "projections")
+    missing = [method for method in methods if not callable(getattr(adapter, method, None))]
     if missing:
         raise TypeError(f"teacher adapter {adapter.name!r} lacks {', '.join(missing)}")

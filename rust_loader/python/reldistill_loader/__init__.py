@@ -1,11 +1,9 @@
 """Text to token ids on disk, token ids on disk to batches; the work is done in Rust.
 
->>> from reldistill_loader import Corpus, tokenize
->>> tokenize("text/", "tokenizer.json", "corpus/")              # doctest: +SKIP
->>> batches = Corpus.open("corpus/").batches(batch_size=256)    # doctest: +SKIP
->>> for batch in batches:                                       # doctest: +SKIP
-...     for piece in batch.micro_batches(tokens=16_384):
-...         train(piece.input_ids, piece.position_ids, piece.cu_seqlens)
+tokenize("text/", "tokenizer.json", "corpus/")
+for batch in Corpus.open("corpus/").batches(batch_size=256):
+    for piece in batch.micro_batches(tokens=16_384):
+        train(piece.input_ids, piece.position_ids, piece.cu_seqlens)
 """
 
 from reldistill_loader._native import Batch, Batches, Corpus, tokenize, tokenize_documents

@@ -39,7 +39,7 @@ def tokenize(
     Args:
         inputs: a file, a folder (walked, sorted, hidden files left out), a glob, or a sequence of these.
             `.txt` holds a document a line, of which only the line end is stripped; lines of white space are passed
-            over. `.jsonl` holds an object a line.
+            over. `.jsonl` holds an object a line. A line has at most 16 MiB.
         tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
         output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
         max_length: greatest number of tokens in a sequence, special tokens included.
@@ -47,8 +47,8 @@ def tokenize(
         threads: threads that tokenise; 0 for one per processor.
         max_sequences: stop after this many sequences.
         overwrite: replace a finished corpus in `output`; it stays until the new one is whole.
-        on_error: what to do with bytes that are not UTF-8, broken JSON, a missing column or one that is no string:
-            raise, or skip the record, count it and list the first ones in the manifest.
+        on_error: what to do with bytes that are not UTF-8, broken JSON, a missing column or one that is no string,
+            or a line that is too long: raise, or skip the record, count it and list the first ones in the manifest.
         shard_tokens: a shard that would grow beyond this many tokens is closed.
         progress: called some eight times a second and at the end, in the calling thread. What it raises stops the build.
 
@@ -79,7 +79,8 @@ def tokenize_documents(
     """Turns the strings of any iterable into a corpus, a block of them at a time; otherwise like `tokenize`.
 
     Args:
-        documents: the documents. What the iterable raises is raised here, and no corpus is written.
+        documents: the documents. What the iterable raises is raised here, and no corpus is written. They are pulled
+            in the calling thread some blocks of 256 KiB ahead, so that more may be taken than `max_sequences` needs.
         source: what to call them in the manifest, a Hub id for example.
 
     Raises:
@@ -149,7 +150,7 @@ class Corpus:
 
         Args:
             seed: from 0 to 2**64 - 1.
-            batch_size: B, the sequences of a global batch.
+            batch_size: B, the sequences of a global batch, at most 2**24.
             layout: what `Batch.micro_batches` gives: `PackedBatch` or `PaddedBatch`.
             rank: this rank, from 0.
             world_size: ranks in all.

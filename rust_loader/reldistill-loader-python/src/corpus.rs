@@ -7,7 +7,7 @@ use numpy::ndarray::ArrayView1;
 use numpy::{Element, PyArray1, PyArrayMethods};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 use reldistill_loader::{BatchOptions, TokenIds, Verify};
 
 use crate::batches::{Batches, Layout};
@@ -73,9 +73,9 @@ impl Corpus {
         format!("Corpus({folder:?}, {sequences} sequences, {tokens} tokens)")
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>, &str))> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let open = PyType::new::<Self>(py).getattr("open")?;
-        Ok((open, (self.path(py)?, &self.verify)))
+        (open, (self.inner.folder(), &self.verify)).into_pyobject(py)
     }
 
     fn sequence<'py>(slf: &Bound<'py, Self>, index: i64) -> PyResult<Bound<'py, PyAny>> {

@@ -1,12 +1,16 @@
 //! Any Python iterable of strings as a source of documents.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString};
 use reldistill_loader::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, Error, Result, Source};
 
 use crate::errors::input_error;
+
+/// A slow iterable is not waited for any longer: what it gave so far goes on its way.
+const LONGEST_PULL: Duration = Duration::from_millis(100);
 
 /// An exception on its way through code that knows no Python.
 #[derive(Default)]
@@ -43,7 +47,8 @@ impl<'a> Documents<'a> {
     fn pull(&mut self, py: Python<'_>) -> PyResult<Vec<String>> {
         let mut iterator = self.documents.bind(py).clone();
         let (mut documents, mut bytes) = (Vec::new(), 0);
-        while bytes < CHUNK_BYTES {
+        let started = Instant::now();
+        while bytes < CHUNK_BYTES && started.elapsed() < LONGEST_PULL {
             let Some(item) = iterator.next() else {
                 self.exhausted = true;
                 break;
@@ -63,7 +68,8 @@ impl<'a> Documents<'a> {
         let Ok(text) = item.cast::<PyString>() else {
             return Err(wrong(format!("it is of type {}; pass an iterable of str", item.get_type().name()?)));
         };
-        let utf8 = text.to_cow().map_err(|error| wrong(format!("no valid Unicode ({error}); remove lone surrogates")))?;
+        let utf8 =
+            text.to_cow().map_err(|error| wrong(format!("no valid Unicode ({error}); remove lone surrogates")))?;
         Ok(utf8.into_owned())
     }
 }

@@ -35,7 +35,9 @@ pub(crate) fn tokenize<'py>(
     let on_error = match on_error {
         "raise" => OnError::Raise,
         "skip" => OnError::Skip,
-        other => return Err(input_error(py, format!("on_error = {other:?} is not allowed; pass \"raise\" or \"skip\""))),
+        other => {
+            return Err(input_error(py, format!("on_error = {other:?} is not allowed; pass \"raise\" or \"skip\"")));
+        }
     };
     let inputs = paths(inputs)?;
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
@@ -73,14 +75,8 @@ pub(crate) fn tokenize_documents<'py>(
     }
     let documents: Py<PyIterator> = documents.try_iter()?.unbind();
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
-    let options = TokenizeOptions {
-        max_length,
-        threads,
-        max_sequences,
-        overwrite,
-        shard_tokens,
-        ..TokenizeOptions::default()
-    };
+    let options =
+        TokenizeOptions { max_length, threads, max_sequences, overwrite, shard_tokens, ..TokenizeOptions::default() };
     run(py, progress, |raised, watch| {
         let encoder = tokenizer.encoder(max_length)?;
         let mut source = Documents::new(documents, source, raised);

@@ -55,7 +55,13 @@ pub struct PaddedMicroBatch {
 
 impl Batch {
     /// Reads what `rank` of `world_size` computes of global batch `number`.
-    pub(crate) fn read(corpus: &Corpus, order: GlobalOrder, number: u64, rank: usize, world_size: usize) -> Result<Self> {
+    pub(crate) fn read(
+        corpus: &Corpus,
+        order: GlobalOrder,
+        number: u64,
+        rank: usize,
+        world_size: usize,
+    ) -> Result<Self> {
         let global = order.batch(number);
         let lengths = global.iter().map(|&index| corpus.length(index)).collect::<Result<Vec<_>>>()?;
         let share = rank_shares(&lengths, world_size).swap_remove(rank);

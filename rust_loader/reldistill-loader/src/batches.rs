@@ -10,6 +10,8 @@ use crate::order::{GlobalOrder, ORDER_VERSION};
 use crate::prefetch::{Prefetch, Taken};
 
 const MOST_AHEAD: usize = 1024;
+/// A global batch is sorted in memory as a whole.
+const MOST_SEQUENCES: u64 = 1 << 24;
 
 /// Which batches, and whose share of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +59,11 @@ impl Batches {
     /// # Errors
     /// [`Error::Argument`].
     pub fn new(corpus: Arc<Corpus>, options: BatchOptions) -> Result<Self> {
-        let wrong = |name, value: u64, allowed: String| Err(Error::Argument { name, value: value.to_string(), allowed });
-        // One batch is held in memory as a whole.
-        if !(1..=1 << 32).contains(&options.batch_size) {
-            return wrong("batch_size", options.batch_size, "pass the sequences of a global batch, at least 1".into());
+        let wrong =
+            |name, value: u64, allowed: String| Err(Error::Argument { name, value: value.to_string(), allowed });
+        if !(1..=MOST_SEQUENCES).contains(&options.batch_size) {
+            let allowed = format!("pass the sequences of a global batch, 1 to {MOST_SEQUENCES}");
+            return wrong("batch_size", options.batch_size, allowed);
         }
         if options.world_size == 0 {
             return wrong("world_size", 0, "pass the number of ranks, at least 1".into());
@@ -143,8 +146,7 @@ impl Batches {
         .map(|(name, saved, here)| format!("{name} is {saved} in the state and {here} here"))
         .collect();
         if !differences.is_empty() {
-            let difference =
-                format!("{}; make the batches as they were when it was saved", differences.join(", "));
+            let difference = format!("{}; make the batches as they were when it was saved", differences.join(", "));
             return Err(Error::State { difference });
         }
         self.next_batch = state.next_batch;

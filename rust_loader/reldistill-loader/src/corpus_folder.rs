@@ -55,11 +55,12 @@ impl OutputFolder {
             result => result.map_err(Error::io("create folder", path))?,
         }
         let lock = lock(path)?;
-        let folder = Self { path: path.to_owned(), made_it, published: false, _lock: lock };
-        let finished = folder.holds_corpus()?;
+        let finished = holds_corpus(path)?;
         if finished && !overwrite {
             return Err(Error::CorpusExists { folder: path.to_owned() });
         }
+        // Only from here on is anything in it ours to remove.
+        let folder = Self { path: path.to_owned(), made_it, published: false, _lock: lock };
         // The shards of a finished corpus stay until the new ones are whole.
         folder.remove(|name| is_temporary_name(name) || (!finished && is_shard_name(name)))?;
         Ok(folder)
@@ -96,23 +97,6 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// Whether a manifest of ours is there, readable or not.
-    fn holds_corpus(&self) -> Result<bool> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: String,
-        }
-        let path = self.path.join(MANIFEST_NAME);
-        match fs::read(&path) {
-            Ok(bytes) => match serde_json::from_slice::<Format>(&bytes) {
-                Ok(Format { format }) if format == FORMAT => Ok(true),
-                _ => Err(Error::ForeignManifest { folder: self.path.clone() }),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io("read", &path)(error)),
-        }
-    }
-
     fn remove(&self, is_ours: impl Fn(&str) -> bool) -> Result<()> {
         let cannot_list = |error| Error::io("list folder", &self.path)(error);
         for entry in fs::read_dir(&self.path).map_err(cannot_list)? {
@@ -137,6 +121,23 @@ impl Drop for OutputFolder {
         if self.made_it {
             let _ = fs::remove_dir(&self.path);
         }
+    }
+}
+
+/// Whether a manifest of ours is there, readable or not.
+fn holds_corpus(folder: &Path) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: String,
+    }
+    let path = folder.join(MANIFEST_NAME);
+    match fs::read(&path) {
+        Ok(bytes) => match serde_json::from_slice::<Format>(&bytes) {
+            Ok(Format { format }) if format == FORMAT => Ok(true),
+            _ => Err(Error::ForeignManifest { folder: folder.to_owned() }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("read", &path)(error)),
     }
 }
 

@@ -88,7 +88,9 @@ impl EncodingThreads {
             match self.results.recv_timeout(patience) {
                 Ok((number, encoded)) => self.early.insert(number, encoded),
                 Err(RecvTimeoutError::Timeout) => return None,
-                Err(RecvTimeoutError::Disconnected) => unreachable!("encoding threads do not end before they are dropped"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    unreachable!("encoding threads do not end before they are dropped")
+                }
             };
         }
         let next = self.early.remove(&self.taken)?;

@@ -64,8 +64,8 @@ pub fn find_input_files(inputs: &[PathBuf]) -> Result<Vec<InputFile>> {
 
 fn matches(input: &Path) -> Result<Vec<PathBuf>> {
     let pattern = input.to_string_lossy().into_owned();
-    let paths = glob::glob(&pattern)
-        .map_err(|error| Error::BadGlob { pattern: pattern.clone(), cause: error.to_string() })?;
+    let paths =
+        glob::glob(&pattern).map_err(|error| Error::BadGlob { pattern: pattern.clone(), cause: error.to_string() })?;
     let mut found = Vec::new();
     for path in paths {
         found.push(path.map_err(|error| {

@@ -37,7 +37,6 @@ mod shard_writer;
 mod special_tokens;
 mod tokenize;
 
-
 pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
 pub use batches::{BatchOptions, Batches, BatchesState};
 pub use checksums::BLOCK_BYTES;

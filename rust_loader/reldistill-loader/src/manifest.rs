@@ -153,7 +153,7 @@ impl ShardEntry {
     /// The checksums as numbers; what is wrong if one is no number.
     pub(crate) fn block_checksums(&self) -> std::result::Result<Vec<u64>, String> {
         let parse = |text: &String| {
-            (text.len() == 16)
+            (text.len() == 16 && text.bytes().all(|digit| digit.is_ascii_hexdigit()))
                 .then(|| u64::from_str_radix(text, 16).ok())
                 .flatten()
                 .ok_or_else(|| format!("shard {}: {text:?} is not a checksum of 16 hexadecimal digits", self.name))
@@ -258,7 +258,8 @@ impl Manifest {
                 ));
             }
         }
-        let sum = |count: fn(&ShardEntry) -> u64| self.shards.iter().try_fold(0, |sum: u64, s| sum.checked_add(count(s)));
+        let sum =
+            |count: fn(&ShardEntry) -> u64| self.shards.iter().try_fold(0, |sum: u64, s| sum.checked_add(count(s)));
         if sum(|shard| shard.sequences) != Some(self.totals.sequences) || self.totals.sequences == 0 {
             return Err(format!("its shards do not add up to {} sequences", self.totals.sequences));
         }

@@ -126,6 +126,9 @@ mod tests {
         // As computed by tests/rust_loader/plain_order.py.
         assert_eq!(whole(10, 0, 0), [4, 2, 7, 0, 9, 1, 3, 8, 5, 6]);
         let large = Permutation::new(1_000_000_007, 42, 3);
-        assert_eq!([0, 1, 1_000_000_006].map(|position| large.apply(position)), [426_290_600, 387_874_451, 240_271_465]);
+        assert_eq!(
+            [0, 1, 1_000_000_006].map(|position| large.apply(position)),
+            [426_290_600, 387_874_451, 240_271_465]
+        );
     }
 }

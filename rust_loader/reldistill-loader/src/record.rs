@@ -129,9 +129,14 @@ mod tests {
 
     #[test]
     fn only_the_line_end_is_stripped() {
-        for (line, document) in
-            [("a b\n", "a b"), ("a\r\n", "a"), ("a\r", "a\r"), ("a\r\r\n", "a\r"), (" a\t\n", " a\t"), ("\u{feff}a", "\u{feff}a")]
-        {
+        for (line, document) in [
+            ("a b\n", "a b"),
+            ("a\r\n", "a"),
+            ("a\r", "a\r"),
+            ("a\r\r\n", "a\r"),
+            (" a\t\n", " a\t"),
+            ("\u{feff}a", "\u{feff}a"),
+        ] {
             assert_eq!(text(line.as_bytes()), Ok(Some(document.to_owned())), "{line:?}");
         }
     }

@@ -87,7 +87,12 @@ fn batch_block(block: &Block, file_bytes: usize) -> Fallible<BatchBlock> {
 }
 
 /// Where the ids of a record batch lie, which is to have `sequences` sequences.
-pub(crate) fn read_batch(file: &[u8], block: &BatchBlock, sequences: usize, dtype: TokenDtype) -> Fallible<BatchLayout> {
+pub(crate) fn read_batch(
+    file: &[u8],
+    block: &BatchBlock,
+    sequences: usize,
+    dtype: TokenDtype,
+) -> Fallible<BatchLayout> {
     let bytes = &file[block.metadata.start + MESSAGE_PREFIX_BYTES..block.metadata.end];
     let message = root_as_message(bytes).map_err(|error| format!("its record batch is damaged: {error}"))?;
     if message.version() != MetadataVersion::V5 {
@@ -114,7 +119,9 @@ fn counted_tokens(batch: &RecordBatch<'_>, sequences: usize) -> Fallible<usize> 
         return Err("its record batch has missing values".into());
     }
     // Offsets are int32, which bounds the values as well; this also keeps the byte count from overflowing.
-    i32::try_from(items.length()).ok().and_then(|tokens| usize::try_from(tokens).ok())
+    i32::try_from(items.length())
+        .ok()
+        .and_then(|tokens| usize::try_from(tokens).ok())
         .ok_or_else(|| format!("its record batch has {} tokens", items.length()))
 }
 

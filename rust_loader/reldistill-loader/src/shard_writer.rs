@@ -65,8 +65,7 @@ impl ShardWriter {
         }
         self.writer.finish().map_err(arrow_error(&self.path))?;
         let buffered = self.writer.into_inner().map_err(arrow_error(&self.path))?;
-        let checksumming =
-            buffered.into_inner().map_err(|error| Error::io("write", &self.path)(error.into_error()))?;
+        let checksumming = buffered.into_inner().map_err(|error| Error::io("write", &self.path)(error.into_error()))?;
         let (file, bytes, checksums) = checksumming.into_parts();
         file.sync_all().map_err(Error::io("sync", &self.path))?;
         let xxh3_64 = checksums.iter().map(|checksum| format!("{checksum:016x}")).collect();

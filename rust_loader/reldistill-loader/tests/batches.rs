@@ -3,12 +3,11 @@
 mod number_words;
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use number_words::{corpus, ids, message, open};
-use reldistill_loader::{Batch, BatchOptions, Batches, BatchesState, Corpus, Error, GlobalOrder};
+use number_words::{corpus, corpus_in_shards_of, ids, message, open};
+use reldistill_loader::{BLOCK_BYTES, Batch, BatchOptions, Batches, BatchesState, Corpus, Error, GlobalOrder};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ONE_RANK: BatchOptions = BatchOptions { seed: 3, batch_size: 8, rank: 0, world_size: 1, prefetch: 2 };
@@ -55,7 +54,8 @@ fn ranks_together_get_the_global_batch() {
             indices.extend(batch.indices);
         }
         let mut expected = GlobalOrder { sequences: 50, seed: 3, batch_size: 8 }.batch(3);
-        (indices.sort_unstable(), expected.sort_unstable());
+        indices.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(indices, expected, "{world_size} ranks");
     }
 }
@@ -128,7 +128,10 @@ fn arguments_out_of_range_are_refused() {
     for (options, expected) in [
         (BatchOptions { batch_size: 0, ..ONE_RANK }, "batch_size = 0 is not allowed"),
         (BatchOptions { world_size: 0, ..ONE_RANK }, "world_size = 0 is not allowed"),
-        (BatchOptions { rank: 2, world_size: 2, ..ONE_RANK }, "rank = 2 is not allowed; with world_size = 2 pass 0 to 1"),
+        (
+            BatchOptions { rank: 2, world_size: 2, ..ONE_RANK },
+            "rank = 2 is not allowed; with world_size = 2 pass 0 to 1",
+        ),
         (BatchOptions { prefetch: 4096, ..ONE_RANK }, "prefetch = 4096 is not allowed"),
     ] {
         assert!(message(Batches::new(corpus.clone(), options)).starts_with(expected));
@@ -137,14 +140,17 @@ fn arguments_out_of_range_are_refused() {
 
 #[test]
 fn damage_is_raised_at_its_batch_and_again() {
-    let (folder, corpus) = made(2000);
-    let shard = folder.path().join("corpus/shard-00009.arrow");
-    drop(corpus);
-    damage(&shard);
+    let folder = tempfile::tempdir().unwrap();
+    drop(corpus_in_shards_of(folder.path(), 60_000, 1 << 26));
+    let shard = folder.path().join("corpus/shard-00000.arrow");
+    let mut bytes = fs::read(&shard).unwrap();
+    // Of its blocks only the last, with the footer, is touched when it is opened.
+    assert!(bytes.len() > 2 * BLOCK_BYTES);
+    bytes[BLOCK_BYTES + 1000] ^= 1;
+    fs::write(&shard, bytes).unwrap();
     let corpus = Arc::new(open(&folder.path().join("corpus")).unwrap());
 
-    let options = BatchOptions { batch_size: 2, ..ONE_RANK };
-    let mut batches = Batches::new(corpus.clone(), options).unwrap();
+    let mut batches = Batches::new(corpus.clone(), BatchOptions { batch_size: 2, ..ONE_RANK }).unwrap();
     let mut good = 0;
     let error = loop {
         match batches.next(PATIENCE) {
@@ -152,20 +158,14 @@ fn damage_is_raised_at_its_batch_and_again() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(&error, Error::Shard { path, cause } if *path == shard && cause.starts_with("block 0 ")), "{error}");
+    assert!(
+        matches!(&error, Error::Shard { path, cause } if *path == shard && cause.starts_with("block 1 ")),
+        "{error}"
+    );
     assert_eq!(batches.state().next_batch, good);
     assert_eq!(message(batches.next(PATIENCE)), error.to_string());
-    // Exactly the batch that holds a sequence of that shard, no earlier one.
+    // Exactly the batch with a damaged sequence, and no earlier one.
     let order = GlobalOrder { sequences: corpus.sequences(), seed: 3, batch_size: 2 };
     let is_damaged = |number| order.batch(number).iter().any(|&index| corpus.sequence(index).is_err());
     assert!(is_damaged(good) && !(0..good).any(is_damaged));
-}
-
-/// Flips a bit where the footer is not, so that the shard opens.
-fn damage(shard: &Path) {
-    let mut bytes = fs::read(shard).unwrap();
-    // The footer shares the only block of a small shard; make the shard's block stay valid for it by damaging ids
-    // after the corpus was opened is what another test does, so here the file gets a block of its own.
-    bytes[8] ^= 1;
-    fs::write(shard, bytes).unwrap();
 }

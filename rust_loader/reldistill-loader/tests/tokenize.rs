@@ -89,7 +89,10 @@ fn the_first_broken_line_is_the_one_in_the_text_whatever_the_threads() {
     let texts = Texts::new(&[("a.txt", &lines)]);
     for threads in [1, 7] {
         let message = texts.failure("a.txt", &TokenizeOptions { threads, ..options() });
-        assert!(message.starts_with("texts/a.txt:60001: not UTF-8: byte 0xff at column 1; correct the line"), "{message}");
+        assert!(
+            message.starts_with("texts/a.txt:60001: not UTF-8: byte 0xff at column 1; correct the line"),
+            "{message}"
+        );
     }
 }
 
@@ -144,7 +147,8 @@ fn inputs_that_lead_nowhere_are_named() {
 
 #[test]
 fn folders_are_walked_and_globs_expanded_in_order() {
-    let texts = Texts::new(&[("b/z.txt", b"3\n"), ("a.jsonl", b"{\"text\": \"4\"}"), ("b/a.txt", b"5\n"), ("c.md", b"6\n")]);
+    let texts =
+        Texts::new(&[("b/z.txt", b"3\n"), ("a.jsonl", b"{\"text\": \"4\"}"), ("b/a.txt", b"5\n"), ("c.md", b"6\n")]);
     assert_eq!(texts.build("", &options()).unwrap().sources, ["a.jsonl", "b/a.txt", "b/z.txt"]);
     let corpus = open(&texts.output()).unwrap();
     assert_eq!([ids(&corpus, 0)[1], ids(&corpus, 1)[1], ids(&corpus, 2)[1]], [4, 5, 3]);
@@ -196,9 +200,11 @@ fn a_manifest_of_something_else_is_never_replaced() {
     let texts = Texts::new(&[("a.txt", b"3\n")]);
     fs::create_dir(texts.output()).unwrap();
     fs::write(texts.output().join("manifest.json"), "{}").unwrap();
+    fs::write(texts.output().join("manifest.json.tmp"), "theirs").unwrap();
     let overwrite = TokenizeOptions { overwrite: true, ..options() };
     assert!(message(texts.build("a.txt", &overwrite)).contains("holds a manifest.json of something else"));
-    assert_eq!(contents(&texts.output())["manifest.json"], b"{}");
+    let kept = contents(&texts.output());
+    assert_eq!((kept["manifest.json"].as_slice(), kept["manifest.json.tmp"].as_slice()), (&b"{}"[..], &b"theirs"[..]));
 }
 
 #[test]
@@ -249,7 +255,8 @@ fn a_tokenizer_that_cannot_be_read_is_named() {
 #[test]
 fn stored_truncation_and_padding_are_ignored() {
     let mut stored = tokenizer(99);
-    stored["truncation"] = serde_json::json!({"max_length": 4, "strategy": "LongestFirst", "stride": 1, "direction": "Left"});
+    stored["truncation"] =
+        serde_json::json!({"max_length": 4, "strategy": "LongestFirst", "stride": 1, "direction": "Left"});
     stored["padding"] = serde_json::json!({
         "strategy": {"Fixed": 32}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
         "pad_token": "[PAD]"

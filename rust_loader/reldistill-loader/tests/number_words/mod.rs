@@ -55,10 +55,14 @@ pub fn build_watched(
 
 /// A corpus of `sequences` sequences; sequence `s` is `[CLS]`, 1 + s mod 5 times the id 3 + s mod 900, `[SEP]`.
 pub fn corpus(folder: &Path, sequences: usize) -> Corpus {
+    corpus_in_shards_of(folder, sequences, 400)
+}
+
+pub fn corpus_in_shards_of(folder: &Path, sequences: usize, shard_tokens: u64) -> Corpus {
     let lines: String =
         (0..sequences).map(|number| format!("{} ", 3 + number % 900).repeat(1 + number % 5) + "\n").collect();
     std::fs::write(folder.join("text.txt"), lines).unwrap();
-    let options = TokenizeOptions { shard_tokens: 400, ..TokenizeOptions::default() };
+    let options = TokenizeOptions { shard_tokens, ..TokenizeOptions::default() };
     build(&[folder.join("text.txt")], &folder.join("corpus"), &options).unwrap();
     open(&folder.join("corpus")).unwrap()
 }

@@ -1,0 +1,127 @@
+"""``minictl data build``: text in, a corpus out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from conftest import MakeTeacher
+from reldistill import Registry
+from reldistill.distillation.locate import locate_teacher
+from reldistill_cli.main import app
+from reldistill_loader import Corpus
+
+SOUND = '{"text": "The harbour was quiet.", "body": "Gulls argued."}\n'
+
+
+@pytest.fixture(autouse=True)
+def _work_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def build(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    outcome = CliRunner().invoke(app, ["data", "build", *map(str, arguments)])
+    return outcome.exit_code, outcome.stdout, outcome.stderr
+
+
+def test_json_describes_the_corpus_that_was_built(teacher: MakeTeacher, text: Path) -> None:
+    code, out, _ = build(text, "--teacher", teacher("bert"), "-o", "corpus", "--max-length", 16, "--json")
+    assert code == 0
+    corpus = Corpus.open("corpus")
+    assert json.loads(out) == {
+        "corpus": "corpus", "documents": 120, "sequences": len(corpus), "tokens": corpus.tokens, "skipped": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-r"])
+def test_the_ids_are_those_of_the_teachers_tokenizer(teacher: MakeTeacher, text: Path, family: str) -> None:
+    build(text, "--teacher", teacher(family), "-o", "corpus", "--max-length", 64)
+    tokenizer = locate_teacher(str(teacher(family)), Registry.installed()).tokenizer
+    first = text.read_text(encoding="utf-8").splitlines()[0]
+    assert Corpus.open("corpus").sequence(0).tolist() == tokenizer(first)["input_ids"]
+
+
+def test_a_tokenizer_json_does_without_a_teacher(teacher: MakeTeacher, text: Path) -> None:
+    folder = teacher("bert")
+    build(text, "--teacher", folder, "-o", "by-teacher", "--max-length", 16)
+    code, out, _ = build(text, "--tokenizer", folder / "tokenizer.json", "-o", "by-file", "--max-length", 16)
+    assert code == 0
+    assert out.startswith("corpus: by-file  (120 documents, ")
+    one, other = Corpus.open("by-teacher"), Corpus.open("by-file")
+    assert [one.sequence(i).tolist() for i in range(len(one))] == [
+        other.sequence(i).tolist() for i in range(len(other))
+    ]
+
+
+def test_a_corpus_is_data_for_its_teacher(teacher: MakeTeacher, text: Path) -> None:
+    build(text, "--teacher", teacher("bert"), "-o", "corpus", "--max-length", 32)
+    small = ["--student", "1x12", "--student-heads", "2", "--max-length", "32", "--batch-size", "4", "--dry-run"]
+    fits = CliRunner().invoke(app, ["distill", "--teacher", str(teacher("bert")), "--data", "corpus", *small])
+    other = CliRunner().invoke(app, ["distill", "--teacher", str(teacher("roberta")), "--data", "corpus", *small])
+    assert fits.exit_code == 0
+    assert other.exit_code == 3
+    assert "corpus corpus was made with another tokenizer" in other.stderr
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_just_one_of_teacher_and_tokenizer_is_taken(teacher: MakeTeacher, text: Path, both: bool) -> None:
+    given = ("--teacher", teacher("bert"), "--tokenizer", teacher("bert") / "tokenizer.json") if both else ()
+    code, out, err = build(text, *given, "-o", "corpus")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: give either --teacher or --tokenizer\n")
+
+
+def test_text_that_is_not_there_is_a_data_error(teacher: MakeTeacher) -> None:
+    code, out, err = build("missing.txt", "--teacher", teacher("bert"), "-o", "corpus")
+    assert (code, out) == (3, "")
+    assert "missing.txt" in err
+    assert not Path("corpus/manifest.json").exists()
+
+
+def test_a_broken_record_is_named_by_file_and_line(teacher: MakeTeacher) -> None:
+    Path("lines.jsonl").write_text(SOUND + "{\n")
+    code, _, err = build("lines.jsonl", "--teacher", teacher("bert"), "-o", "corpus")
+    assert code == 3
+    assert "lines.jsonl:2" in err
+    assert not Path("corpus/manifest.json").exists()
+
+
+def test_broken_records_are_skipped_and_counted_on_request(teacher: MakeTeacher) -> None:
+    Path("lines.jsonl").write_text(SOUND + "{\n" + SOUND + '{"other": 1}\n')
+    arguments = ("lines.jsonl", "--teacher", teacher("bert"), "-o", "corpus", "--on-error", "skip")
+    code, out, _ = build(*arguments, "--json")
+    assert code == 0
+    assert {name: json.loads(out)[name] for name in ("sequences", "skipped")} == {"sequences": 2, "skipped": 2}
+    code, _, err = build(*arguments, "--overwrite")
+    assert code == 0
+    assert "warning: 2 broken records were skipped" in err
+
+
+def test_the_column_of_the_text_can_be_named(teacher: MakeTeacher) -> None:
+    Path("lines.jsonl").write_text(SOUND)
+    build("lines.jsonl", "--teacher", teacher("bert"), "-o", "corpus", "--text-column", "body")
+    tokenizer = locate_teacher(str(teacher("bert")), Registry.installed()).tokenizer
+    assert Corpus.open("corpus").sequence(0).tolist() == tokenizer("Gulls argued.")["input_ids"]
+
+
+def test_a_corpus_that_is_there_is_replaced_only_on_request(teacher: MakeTeacher, text: Path) -> None:
+    arguments = (text, "--teacher", teacher("bert"), "-o", "corpus", "--max-length")
+    assert build(*arguments, 16)[0] == 0
+    before = Path("corpus/manifest.json").read_bytes()
+    code, _, err = build(*arguments, 24)
+    assert code == 3
+    assert "corpus" in err
+    assert Path("corpus/manifest.json").read_bytes() == before
+    assert build(*arguments, 24, "--overwrite")[0] == 0
+    assert Corpus.open("corpus").manifest.max_length == 24
+
+
+def test_the_bytes_do_not_depend_on_the_threads(teacher: MakeTeacher, text: Path) -> None:
+    for threads in (1, 3):
+        build(text, "--teacher", teacher("bert"), "-o", f"corpus{threads}", "--threads", threads)
+    one, three = ({path.name: path.read_bytes() for path in Path(f"corpus{n}").iterdir()} for n in (1, 3))
+    assert one == three

@@ -1,0 +1,62 @@
+"""``minictl doctor``: what this machine can do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hostile_plugins import PluginFolder
+from reldistill_cli.main import app
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """What it says as JSON."""
+    outcome = CliRunner().invoke(app, ["doctor", "--json"], env={"HF_HUB_OFFLINE": "1"})
+    assert outcome.exit_code == 0, outcome.output
+    values: dict[str, Any] = json.loads(outcome.stdout)
+    return values
+
+
+def test_json_holds_all_that_a_report_of_a_fault_needs(found: dict[str, Any]) -> None:
+    assert set(found) == {
+        "python", "packages", "loader", "cores", "threads", "memory_gib", "device", "device_name", "bf16_in_hardware",
+        "precision_auto", "matmul_gflops", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
+    }  # fmt: skip
+
+
+def test_it_measures_the_speed_of_both_precisions(found: dict[str, Any]) -> None:
+    assert set(found["matmul_gflops"]) == {"fp32", "bf16"}
+    assert all(rate > 0 for rate in found["matmul_gflops"].values())
+
+
+def test_it_says_that_the_hub_was_not_asked(found: dict[str, Any]) -> None:
+    assert found["hub"] == "offline by HF_HUB_OFFLINE"
+
+
+def test_it_finds_the_native_loader(found: dict[str, Any]) -> None:
+    assert found["loader"] == "ok"
+
+
+def test_it_shows_the_same_as_a_table(found: dict[str, Any]) -> None:
+    outcome = CliRunner().invoke(app, ["doctor"])
+    assert outcome.exit_code == 0
+    for name in found:
+        assert name.replace("_", " ") in outcome.stdout
+
+
+def test_it_names_plugins_that_failed_and_goes_on(tmp_path: Path) -> None:
+    with PluginFolder(tmp_path / "plugins") as plugins:
+        plugins.add("broken", "print('noise'); raise RuntimeError('no licence')", version="2.3")
+        outcome = CliRunner().invoke(app, ["doctor", "--json"])
+    assert outcome.exit_code == 0
+    assert json.loads(outcome.stdout)["plugins_left_out"] == ["plugin 'broken' of broken 2.3: RuntimeError: no licence"]

@@ -1,0 +1,158 @@
+"""The whole job on small models: what it writes, what it learns, what it repeats."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import MakeTeacher
+from safetensors.torch import load_file
+from tiny_models import FAMILIES, write_text
+from transformers import AutoModel, AutoTokenizer
+
+from reldistill import DistillConfig, DistillResult, UsageError, distill
+from reldistill.distillation import DryRun, Reporter
+
+
+def configure(folder: Path, text: Path, **options: Any) -> DistillConfig:
+    """A run of a few seconds."""
+    sizes: dict[str, Any] = {
+        "student": "2x12", "student_heads": 3, "max_length": 40, "batch_size": 16, "steps": 30, "learning_rate": 5e-3,
+        "log_every": 5, "precision": "fp32",
+    }  # fmt: skip
+    return DistillConfig(teacher=str(folder), data=(str(text),), **(sizes | options))
+
+
+def run(config: DistillConfig) -> DistillResult:
+    result = distill(config)
+    assert isinstance(result, DistillResult)
+    return result
+
+
+def rows(result: DistillResult) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_held_out_loss_falls_and_the_student_loads(
+    teacher: MakeTeacher, text: Path, here: Path, family: str
+) -> None:
+    held_out = write_text(here / "held-out.txt", 20)
+    result = run(configure(teacher(family, layers=3), text, validation=(str(held_out),), steps=80))
+    before, after = (result.validation[moment]["loss"] for moment in ("before", "after"))
+    assert after < 0.9 * before
+    loaded = AutoModel.from_pretrained(result.student)
+    assert (loaded.config.num_hidden_layers, loaded.config.hidden_size) == (2, 12)
+    ids = AutoTokenizer.from_pretrained(result.student)("Salt and rope", return_tensors="pt")
+    assert loaded(**ids).last_hidden_state.shape[-1] == 12
+
+
+def test_the_run_folder_holds_configuration_metrics_and_student(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    folder = teacher("bert", layers=3)
+    result = run(configure(folder, text, relations="qq,kv=0.5", relation_heads=6))
+    assert result.folder.parent == Path("runs")
+    assert (here / "runs" / "latest" / "student" / "model.safetensors").samefile(result.student / "model.safetensors")
+    logged = rows(result)
+    assert [row["step"] for row in logged] == [1, 5, 10, 15, 20, 25, 30]
+    assert set(logged[0]) == {
+        "step", "loss", "loss/qq", "loss/kv", "learning_rate", "tokens", "tokens_per_second", "grad_norm",
+    }  # fmt: skip
+    assert logged[2]["loss"] == pytest.approx(logged[2]["loss/qq"] + 0.5 * logged[2]["loss/kv"], rel=1e-6)
+    config = tomllib.loads((result.folder / "config.toml").read_text())
+    assert (config["relations"], config["relation_heads"], config["steps"]) == ("qq,kv=0.5", 6, 30)
+    card = (result.student / "README.md").read_text()
+    for word in ("qq, kv × 0.5", "3 → 2", "30 × 16", "pooler.dense.weight", "sample.txt", "Plugin relations"):
+        assert word in card
+    assert str(text.parent) not in card
+
+
+def test_the_learning_rate_warms_up_and_decays_to_nearly_zero(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    logged = rows(run(configure(teacher("bert", layers=3), text, warmup=10, steps=20, log_every=1)))
+    rates = [row["learning_rate"] for row in logged]
+    assert rates[:10] == pytest.approx([5e-3 * step / 10 for step in range(1, 11)])
+    assert rates[10:] == pytest.approx([5e-3 * (20 - done) / 10 for done in range(10, 20)])
+
+
+def test_the_same_command_again_does_nothing(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    config = configure(teacher("bert", layers=3), text, steps=2)
+    first = run(config)
+    written = (first.student / "model.safetensors").stat().st_mtime_ns
+    again = run(config)
+    assert again.already_there
+    assert (again.student / "model.safetensors").stat().st_mtime_ns == written
+    assert run(replace(config, seed=1)).folder != first.folder
+    assert not run(replace(config, overwrite=True)).already_there
+
+
+def test_two_runs_of_one_configuration_give_the_same_bytes(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    config = configure(teacher("roberta", layers=3), text, steps=5)
+    students = [run(replace(config, output=str(here / name))).student for name in ("one", "two")]
+    assert (students[0] / "model.safetensors").read_bytes() == (students[1] / "model.safetensors").read_bytes()
+
+
+def test_several_pairs_of_layers_are_trained_at_once(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    result = run(configure(teacher("bert", layers=3), text, layers="3:2,1:1=0.5", steps=3))
+    assert "3 → 2, 1 → 1 × 0.5" in (result.student / "README.md").read_text()
+    untrained = {line[3:-1] for line in (result.student / "README.md").read_text().splitlines() if line[:3] == "- `"}
+    assert untrained
+    assert not any("layer.0" in name for name in untrained)
+
+
+def test_a_truncated_student_starts_as_the_teachers_first_layers(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    folder = teacher("bert", layers=3)
+    options = {"student": "2x24", "student_heads": 4, "student_ffn": 72, "init": "truncate", "steps": 1}
+    result = run(configure(folder, text, **options, learning_rate=1e-12))
+    theirs, ours = load_file(folder / "model.safetensors"), load_file(result.student / "model.safetensors")
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], atol=1e-6, rtol=1e-6)
+    with pytest.raises(UsageError, match="hidden_size is 12, the teacher's 24"):
+        distill(configure(folder, text, init="truncate"))
+
+
+def test_a_dry_run_computes_a_batch_and_writes_nothing(
+    teacher: MakeTeacher, text: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELDISTILL_CACHE", str(here / "cache"))
+    result = distill(configure(teacher("bert", layers=3), text), dry_run=True)
+    assert isinstance(result, DryRun)
+    assert result.row["loss"] > 0
+    assert list(here.iterdir()) == []
+
+
+def test_the_teacher_is_left_as_it_was(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    folder = teacher("bert", layers=3)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    run(configure(folder, text, steps=3))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_bf16_learns_as_fp32_does(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    folder = teacher("bert", layers=3)
+    last = [rows(run(configure(folder, text, precision=precision)))[-1]["loss"] for precision in ("fp32", "bf16")]
+    assert last[1] == pytest.approx(last[0], rel=0.1)
+
+
+def test_a_default_of_relation_heads_that_does_not_fit_is_lowered_and_announced(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    heard: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, message: str) -> None:
+            heard.append(message)
+
+    result = distill(configure(teacher("bert", layers=3), text, steps=1), reporter=Listener())
+    assert result.plan.relation_heads == 12
+    assert any("48 does not divide the widths 24 and 12" in message for message in heard)

@@ -1,0 +1,131 @@
+"""The states of a cut encoder against those that hooks on the whole transformers model give."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import MakeTeacher
+from tiny_models import FAMILIES, documents, padded
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+
+from reldistill import PackedTokens, Registry, TeacherAdapter
+from reldistill.encoder import load_teacher
+
+KINDS = ("query", "key", "value", "hidden")
+EVERYTHING = frozenset(KINDS)
+LAYERS = 3
+
+
+def adapter(family: str) -> TeacherAdapter:
+    return Registry.installed().teachers.get(family).thing
+
+
+def states_of_whole_model(folder: Path, family: str, inputs: dict[str, Tensor]) -> dict[tuple[int, str], Tensor]:
+    """(layer, kind) -> ``[rows, longest, width]``, by hooks on the model that transformers loads."""
+    model: PreTrainedModel = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    seen: dict[tuple[int, str], Tensor] = {}
+
+    def keep_output(key: tuple[int, str], _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        seen[key] = output.detach()
+
+    def keep_input(key: tuple[int, str], _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen[key] = inputs[0].detach()
+
+    for layer, module in enumerate(model.encoder.layer, start=1):
+        for kind in KINDS[:3]:
+            getattr(module.attention.self, kind).register_forward_hook(partial(keep_output, (layer, kind)))
+        module.register_forward_pre_hook(partial(keep_input, (layer, "hidden")))
+    with torch.no_grad():
+        model(**inputs)
+    return seen
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_states_equal_the_whole_models_in_every_layer(
+    teacher: MakeTeacher, family: str, side: str, attention: str
+) -> None:
+    folder = teacher(family, layers=LAYERS)
+    config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    inputs = padded(tokenizer, [documents(9)[k][: 40 + 90 * k] for k in (0, 1, 2)] + ["Salt"], side=side)
+    packed = PackedTokens.from_padded(
+        inputs["input_ids"], inputs["attention_mask"], adapter(family).position_offset(config)
+    )
+    if family == "bert" and side == "left":
+        # BERT's own positions count padding on the left; ours do not, so the whole model is told them.
+        inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
+    expected = states_of_whole_model(folder, family, inputs)
+    real = inputs["attention_mask"].bool()
+    for layer in range(1, LAYERS + 1):
+        encoder = load_teacher(folder, config, adapter(family), [layer], EVERYTHING, attention=attention)
+        with torch.no_grad():
+            states = encoder(packed)[layer]
+        for kind in KINDS:
+            torch.testing.assert_close(states.require(kind), expected[layer, kind][real], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_packed_batch_gives_the_states_of_one_sequence_at_a_time(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    offset = adapter(family).position_offset(config)
+    encoder = load_teacher(folder, config, adapter(family), [LAYERS], EVERYTHING)
+    texts = documents(5)
+    with torch.no_grad():
+        together = encoder(PackedTokens.from_padded(*padded(tokenizer, texts).values(), offset))[LAYERS]
+        for text, (start, end) in zip(texts, together.spans(), strict=True):
+            alone = encoder(PackedTokens.from_padded(*padded(tokenizer, [text]).values(), offset))[LAYERS]
+            for kind in KINDS:
+                torch.testing.assert_close(together.require(kind)[start:end], alone.require(kind), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-r"])
+def test_positions_begin_behind_the_padding_id(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    tokenizer, config = AutoTokenizer.from_pretrained(folder), AutoConfig.from_pretrained(folder)
+    packed = PackedTokens.from_padded(
+        *padded(tokenizer, ["Salt", "Rope"]).values(), adapter(family).position_offset(config)
+    )
+    first, second = packed.lengths
+    begin = config.pad_token_id + 1
+    assert packed.position_ids.tolist() == [*range(begin, begin + first), *range(begin, begin + second)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_the_layer_does_not_need_is_not_in_memory(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    config = AutoConfig.from_pretrained(folder)
+    encoder = load_teacher(folder, config, adapter(family), [2], frozenset({"query"}))
+    names = {name.removeprefix("model.") for name, _ in encoder.named_parameters()}
+    assert not any("layer.2." in name or "pooler" in name for name in names)
+    above = {name for name in names if "encoder.layer.1." in name}
+    assert above == {"encoder.layer.1.attention.self.query.weight", "encoder.layer.1.attention.self.query.bias"}
+    assert any("encoder.layer.0.output" in name for name in names)
+
+
+def test_several_layers_come_from_one_pass(teacher: MakeTeacher) -> None:
+    folder = teacher("bert", layers=LAYERS)
+    config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)).values(), 0)
+    together = load_teacher(folder, config, adapter("bert"), [1, 3], EVERYTHING)
+    with torch.no_grad():
+        states = together(packed)
+        for layer in (1, 3):
+            alone = load_teacher(folder, config, adapter("bert"), [layer], EVERYTHING)(packed)[layer]
+            for kind in KINDS:
+                assert torch.equal(states[layer].require(kind), alone.require(kind))
+
+
+def test_attention_without_lengths_raises_instead_of_mixing_sequences(teacher: MakeTeacher) -> None:
+    folder = teacher("bert", layers=LAYERS)
+    encoder = load_teacher(folder, AutoConfig.from_pretrained(folder), adapter("bert"), [LAYERS], EVERYTHING)
+    with pytest.raises(ValueError, match="sequences would see each other"):
+        encoder.model(input_ids=torch.tensor([[5, 6, 7]]))
+    with pytest.raises(ValueError, match="sequences would see each other"):
+        encoder.model(input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), sequence_lengths=(2,))

@@ -1,0 +1,84 @@
+"""The built-in layer strategies. The table of ``paper`` is that of the paper, section 4.1."""
+
+from __future__ import annotations
+
+import pytest
+
+from reldistill import LayerContext, LayerPair, Registry
+from reldistill.layers import check_pairs
+
+
+def chosen(strategy: str, family: str, teacher_layers: int, student_layers: int = 6) -> tuple[list[LayerPair], str]:
+    """The pairs, checked as a run checks them, and what was announced."""
+    said: list[str] = []
+    context = LayerContext(family, teacher_layers, 1024, student_layers, 384, said.append)
+    pairs = list(Registry.installed().layer_strategies.get(strategy).thing.pairs(context))
+    check_pairs(pairs, context, strategy)
+    return pairs, "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("family", "depth", "layer"),
+    [
+        ("bert", 12, 12),
+        ("roberta", 12, 12),
+        ("xlm-r", 12, 12),
+        ("bert", 24, 21),
+        ("roberta", 24, 19),
+        ("xlm-r", 24, 19),
+    ],
+)
+@pytest.mark.parametrize("student_layers", [6, 12])
+def test_paper_takes_the_layers_of_the_papers_table_without_a_word(
+    family: str, depth: int, layer: int, student_layers: int
+) -> None:
+    assert chosen("paper", family, depth, student_layers) == ([LayerPair(layer, student_layers, 1.0)], "")
+
+
+@pytest.mark.parametrize("depth", [1, 3, 6, 11])
+def test_paper_takes_the_last_layer_of_smaller_teachers(depth: int) -> None:
+    assert chosen("paper", "bert", depth)[0] == [LayerPair(depth, 6)]
+
+
+@pytest.mark.parametrize(
+    ("family", "depth", "layer"),
+    [
+        ("bert", 48, 42),
+        ("roberta", 48, 38),
+        ("xlm-r", 36, 28),  # 28.5, and Python rounds to even
+        ("bert", 13, 11),
+        ("electra", 24, 21),
+    ],
+)
+def test_paper_takes_the_same_fraction_of_other_depths_and_says_so(family: str, depth: int, layer: int) -> None:
+    pairs, said = chosen("paper", family, depth)
+    assert pairs == [LayerPair(layer, 6)]
+    assert said.startswith(f"the paper tries no {family} teacher of {depth} layers: layer {layer} is taken")
+
+
+@pytest.mark.parametrize("depth", [3, 12, 24])
+def test_last_takes_the_teachers_last_layer(depth: int) -> None:
+    assert chosen("last", "bert", depth) == ([LayerPair(depth, 6)], "")
+
+
+@pytest.mark.parametrize(
+    ("teacher_layers", "student_layers", "layers"),
+    [
+        (12, 6, [2, 4, 6, 8, 10, 12]),
+        (24, 6, [4, 8, 12, 16, 20, 24]),
+        (24, 3, [8, 16, 24]),
+        (6, 6, [1, 2, 3, 4, 5, 6]),
+        (10, 3, [3, 7, 10]),
+        (2, 6, [1, 1, 1, 1, 2, 2]),
+    ],
+)
+def test_uniform_spreads_all_student_layers_over_the_teacher(
+    teacher_layers: int, student_layers: int, layers: list[int]
+) -> None:
+    pairs, _ = chosen("uniform", "bert", teacher_layers, student_layers)
+    assert [pair.teacher_layer for pair in pairs] == layers
+    assert [pair.student_layer for pair in pairs] == list(range(1, student_layers + 1))
+
+
+def test_the_weights_of_uniform_add_up_to_one() -> None:
+    assert sum(pair.weight for pair in chosen("uniform", "bert", 24, 7)[0]) == pytest.approx(1)
