@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,9 +132,12 @@ def _train(
         trainer.run(plan.steps, on_step)
 
     card = model_card(
-        plan, model, data_sha256=hashlib.sha256((Path(corpus.path) / "manifest.json").read_bytes()).hexdigest(),
-        tokens=trainer.tokens, measured={moment: loss["loss"] for moment, loss in measured.items()},
-    )  # fmt: skip
+        plan,
+        model,
+        data_sha256=corpus.fingerprint,
+        tokens=trainer.tokens,
+        measured={moment: loss["loss"] for moment, loss in measured.items()},
+    )
     write_student(model, plan.teacher.tokenizer, card, folder.student)
     folder.point_latest_here()
     return DistillResult(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import MakeTeacher
-from tiny_models import FAMILIES, documents, padded
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
-from reldistill import PackedTokens, Registry, TeacherAdapter
+from conftest import MakeTeacher
+from reldistill import CheckpointError, PackedTokens, Registry, TeacherAdapter
 from reldistill.encoder import load_teacher
+from tiny_models import FAMILIES, documents, padded
 
 KINDS = ("query", "key", "value", "hidden")
 EVERYTHING = frozenset(KINDS)
@@ -129,3 +131,43 @@ def test_attention_without_lengths_raises_instead_of_mixing_sequences(teacher: M
         encoder.model(input_ids=torch.tensor([[5, 6, 7]]))
     with pytest.raises(ValueError, match="sequences would see each other"):
         encoder.model(input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), sequence_lengths=(2,))
+
+
+def test_checkpoints_with_a_head_and_names_of_old_load_too(teacher: MakeTeacher, tmp_path: Path) -> None:
+    """The Hub's BERT has weights under ``bert.``, LayerNorm's as gamma and beta, and a head that nobody needs here."""
+    folder = teacher("bert", layers=LAYERS)
+    old = {
+        "bert." + name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): value
+        for name, value in load_file(folder / "model.safetensors").items()
+    }
+    shutil.copytree(folder, tmp_path / "old")
+    save_file(old | {"cls.predictions.bias": torch.zeros(7)}, tmp_path / "old" / "model.safetensors", {"format": "pt"})
+    config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)).values(), 0)
+    with torch.no_grad():
+        one, two = (
+            load_teacher(path, config, adapter("bert"), [2], EVERYTHING)(packed)[2]
+            for path in (folder, tmp_path / "old")
+        )
+    assert torch.equal(one.require("query"), two.require("query"))
+
+
+def test_a_checkpoint_that_lacks_a_weight_is_refused_by_name(teacher: MakeTeacher, tmp_path: Path) -> None:
+    folder = teacher("bert", layers=LAYERS)
+    shutil.copytree(folder, tmp_path / "broken")
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.1.attention.self.key.bias"]
+    save_file(weights, tmp_path / "broken" / "model.safetensors", {"format": "pt"})
+    config = AutoConfig.from_pretrained(folder)
+    load_teacher(tmp_path / "broken", config, adapter("bert"), [1], EVERYTHING)
+    with pytest.raises(CheckpointError, match=r"lacks 1 .* encoder\.layer\.1\.attention\.self\.key\.bias"):
+        load_teacher(tmp_path / "broken", config, adapter("bert"), [2], EVERYTHING)
+
+
+def test_a_truncated_file_of_weights_is_a_checkpoint_error(teacher: MakeTeacher, tmp_path: Path) -> None:
+    folder = teacher("bert", layers=LAYERS)
+    shutil.copytree(folder, tmp_path / "cut")
+    whole = (folder / "model.safetensors").read_bytes()
+    (tmp_path / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_teacher(tmp_path / "cut", AutoConfig.from_pretrained(folder), adapter("bert"), [2], EVERYTHING)

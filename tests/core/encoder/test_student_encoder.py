@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MakeTeacher
-from tiny_models import FAMILIES, documents, padded
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
+from conftest import MakeTeacher
 from reldistill import PackedTokens, Registry, StudentShape, relation_loss
 from reldistill.distillation.student import new_student, write_student
 from reldistill.encoder import load_teacher, student_encoder
+from tiny_models import FAMILIES, documents, padded
 
 REGISTRY = Registry.installed()
 NINE = [provided.thing for provided in REGISTRY.relations]
