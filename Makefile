@@ -30,6 +30,7 @@ format: $(VENV)/.dev ## Format Python and Rust.
 	cargo fmt --all
 
 docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
+	$(BIN)/python docs/tables.py --check
 	$(BIN)/zensical build --clean --strict
 
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.

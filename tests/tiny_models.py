@@ -119,11 +119,11 @@ def make_teacher(
     return folder
 
 
-def padded(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], *, side: str = "right") -> dict[str, torch.Tensor]:
+def padded(tokenizer: Any, texts: Sequence[str], *, side: str = "right") -> tuple[torch.Tensor, torch.Tensor]:
     """``input_ids`` and ``attention_mask``, ``[texts, longest]``."""
     tokenizer.padding_side = side
     encoded = tokenizer(list(texts), padding=True, truncation=True, max_length=60, return_tensors="pt")
-    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+    return encoded["input_ids"], encoded["attention_mask"]
 
 
 def _fairseq_names() -> dict[str, str]:

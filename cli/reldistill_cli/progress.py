@@ -72,8 +72,14 @@ class ScreenReporter(Reporter):
         self._bar("training", step, steps, detail)
 
     def validated(self, row: Mapping[str, float]) -> None:
-        parts = " ".join(f"{name[11:]} {value:.4f}" for name, value in row.items() if name.startswith("validation/"))
-        self._console.print(f"held-out text at step {row['step']:,.0f}: {parts}")
+        relations = " ".join(
+            f"{name.removeprefix('validation/loss/')} {value:.4f}"
+            for name, value in row.items()
+            if name.startswith("validation/loss/")
+        )
+        self._console.print(
+            f"held-out text at step {row['step']:,.0f}: loss {row['validation/loss']:.4f} ({relations})"
+        )
 
     def _bar(self, name: str, done: int, total: int | None, detail: str | None) -> None:
         if not self._live:

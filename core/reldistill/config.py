@@ -124,6 +124,8 @@ class DistillConfig:
         for name in ("warmup", "weight_decay", "clip", "seed"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 0)
+        if self.seed >= 2**63:
+            raise UsageError(f"--seed {self.seed}: must be below 2**63")
         for name in ("learning_rate", "adam_epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} {getattr(self, name)}: must be a positive number")

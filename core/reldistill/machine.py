@@ -13,7 +13,7 @@ import torch
 
 from reldistill.distillation.corpus import cache_folder
 from reldistill.distillation.cost import measured_rate
-from reldistill.distillation.device import bf16_is_fast, resolve_device, resolve_precision
+from reldistill.distillation.device import bf16_is_fast, memory_bytes, resolve_device, resolve_precision
 from reldistill.encoder import ATTENTION_BACKENDS
 from reldistill.hub.connection import hub_answers
 from reldistill.registry import Registry
@@ -35,9 +35,7 @@ def examine(registry: Registry) -> dict[str, Any]:
         "loader": _loader(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-        if hasattr(os, "sysconf")
-        else None,
+        "memory_gib": round((memory_bytes(torch.device("cpu")) or 0) / 2**30, 1),
         "device": str(device),
         "device_name": torch.cuda.get_device_name(device)
         if device.type == "cuda"

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from huggingface_hub import constants
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from conftest import MakeTeacher
 from hostile_plugins import PluginFolder

@@ -70,7 +70,8 @@ def test_a_number_out_of_range_is_refused_by_its_flag(name: str, value: float, s
 
 @pytest.mark.parametrize("name", ["warmup", "clip", "weight_decay", "seed", "adam_beta2"])
 def test_zero_is_allowed_where_it_means_something(name: str) -> None:
-    assert getattr(DistillConfig(**{"teacher": "bert-base", name: 0}), name) == 0
+    options: dict[str, Any] = {"teacher": "bert-base", name: 0}
+    assert getattr(DistillConfig(**options), name) == 0
 
 
 def test_every_option_has_help() -> None:

@@ -137,19 +137,18 @@ def test_the_cut_electra_gives_the_states_of_the_whole_one(electra: Path, adapte
             lambda _module, _inputs, output, name=name: seen.update({name: output})
         )
     module.register_forward_pre_hook(lambda _module, inputs: seen.update(hidden=inputs[0]))
-    rows = padded(make_tokenizer("bert"), ["Salt, rope and tar.", "The harbour was quiet before noon.", "Gulls."])
+    texts = ["Salt, rope and tar.", "The harbour was quiet before noon.", "Gulls."]
+    input_ids, attention_mask = padded(make_tokenizer("bert"), texts)
     with torch.no_grad():
-        whole(**rows)
+        whole(input_ids=input_ids, attention_mask=attention_mask)
 
     needs = frozenset({"query", "key", "value", "hidden"})
     encoder = load_teacher(electra, whole.config, adapter, [layer], needs)
-    tokens = PackedTokens.from_padded(**rows, position_offset=adapter.position_offset(whole.config))
+    tokens = PackedTokens.from_padded(input_ids, attention_mask, adapter.position_offset(whole.config))
     states = encoder(tokens)[layer]
-    real = rows["attention_mask"].bool()
+    real = attention_mask.bool()
     for name, state in states.present():
-        torch.testing.assert_close(
-            state, seen[name][real], rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        assert torch.allclose(state, seen[name][real], rtol=1e-4, atol=1e-5), name
     assert {name for name, _ in states.present()} == needs
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -39,7 +41,7 @@ def test_lengths_and_cu_seqlens_must_count_the_same_sequences() -> None:
 @pytest.mark.parametrize("name", ["query", "key", "value", "hidden"])
 @pytest.mark.parametrize("shape", [(8, WIDTH), (9,), (1, 9, WIDTH)])
 def test_a_state_must_have_a_row_for_each_token(name: str, shape: tuple[int, ...]) -> None:
-    parts: dict[str, torch.Tensor | None] = {"query": None, "key": None, "value": None, "hidden": None}
+    parts: dict[str, Any] = {"query": None, "key": None, "value": None, "hidden": None}
     parts[name] = torch.zeros(shape)
     with pytest.raises(ValueError, match=rf"{name} has shape \[.*\], expected \[9, width\]"):
         AttentionStates(**parts, cu_seqlens=cumulative_lengths([2, 3, 4]))

@@ -17,11 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub_stub import HubStub, child_environment
-from tiny_models import documents, make_teacher
 from transformers import AutoModel, AutoTokenizer
 
+from hub_stub import HubStub, child_environment
 from reldistill.hub.text import WIKIPEDIA_REVISION, XNLI_LANGUAGES
+from tiny_models import documents, make_teacher
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,9 @@ def test_the_command_as_typed_shows_the_papers_plan_and_trains(hub: HubStub, tmp
     )
     try:
         metrics, deadline = tmp_path / "runs", time.monotonic() + 240
-        while not (rows := [line for path in metrics.glob("*/metrics.jsonl") for line in path.read_text().splitlines()]):
+        while not (
+            rows := [line for path in metrics.glob("*/metrics.jsonl") for line in path.read_text().splitlines()]
+        ):
             assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < deadline, "no step in time"
             time.sleep(0.2)

@@ -58,15 +58,15 @@ def build(
     if as_json:
         print_json({
             "corpus": str(output), "documents": manifest.documents, "sequences": manifest.sequences, "tokens": manifest.tokens,
-            "skipped": manifest.skipped,
+            "skipped": manifest.skipped_records,
         })  # fmt: skip
     else:
         typer.echo(
             f"corpus: {output}  ({manifest.documents:,} documents, {manifest.sequences:,} sequences, {manifest.tokens:,} tokens)"
         )
-        if manifest.skipped:
+        if manifest.skipped_records:
             warn(
-                f"{manifest.skipped:,} broken records were skipped; the first are listed in {output / 'manifest.json'}"
+                f"{manifest.skipped_records:,} broken records were skipped; the first are listed in {output / 'manifest.json'}"
             )
 
 

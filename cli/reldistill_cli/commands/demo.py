@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for text, run and results.")] = Path(
         "runs/demo"
     ),
-    steps: Annotated[int, typer.Option(min=2, help="Optimiser steps.")] = 400,
+    steps: Annotated[int, typer.Option(min=2, help="Optimiser steps.")] = 300,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Distil a real BERT on the documentation of this machine and show what it brought. No network needed.
@@ -41,7 +42,7 @@ def command(
 
 
 def _show(found: dict[str, Any], output: Path) -> None:
-    out = Console(soft_wrap=True, highlight=False)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     losses, parameters, speeds = found["held_out_loss"], found["parameters"], found["sequences_per_second"]
     table = Table(title="relation loss on held-out text (lower is closer to the teacher)", title_justify="left")
     table.add_column("relation")
@@ -66,11 +67,13 @@ def _show(found: dict[str, Any], output: Path) -> None:
     out.print(
         f"inference, 128 tokens, fp32, {found['machine']['threads']} threads: teacher {teacher['median']:.0f} sequences/s "
         f"({teacher['slowest']:.0f} to {teacher['fastest']:.0f}), student {student['median']:.0f} "
-        f"({student['slowest']:.0f} to {student['fastest']:.0f}): {student['median'] / teacher['median']:.1f} times as fast"
+        f"({student['slowest']:.0f} to {student['fastest']:.0f}): {student['median'] / teacher['median']:.1f} times as fast",
+        soft_wrap=True,
     )
-    out.print(f"\nstudent: {found['student']}   numbers: {output / 'demo.json'}\n")
+    out.print(f"\nstudent: {found['student']}   numbers: {output / 'demo.json'}\n", soft_wrap=True)
     out.print("from transformers import AutoModel, AutoTokenizer")
     out.print(
         f'model, tokenizer = (kind.from_pretrained("{found["student"]}") for kind in (AutoModel, AutoTokenizer))',
         markup=False,
+        soft_wrap=True,
     )

@@ -18,6 +18,7 @@ from reldistill.distillation.objective import Objective
 from reldistill.distillation.plan import Plan
 from reldistill.distillation.student import new_student, truncated_student
 from reldistill.encoder import load_teacher, student_encoder
+from reldistill.encoder.quiet import quiet_transformers
 from reldistill.inference_speed import inference_speed
 from reldistill.registry import Registry
 from reldistill.teacher import StudentShape
@@ -54,14 +55,15 @@ def run_demo(
 
 def _measure(result: DistillResult, held_out: Path, reporter: Reporter) -> dict[str, Any]:
     plan = result.plan
-    distilled: PreTrainedModel = AutoModel.from_pretrained(result.student)
-    whole_teacher: PreTrainedModel = AutoModel.from_pretrained(plan.teacher.folder)
+    with quiet_transformers():
+        distilled: PreTrainedModel = AutoModel.from_pretrained(result.student)
+        whole_teacher: PreTrainedModel = AutoModel.from_pretrained(plan.teacher.folder)
     untrained = new_student(plan.student_config, plan.config.seed)
     sizes = plan.teacher.config
     shape = StudentShape(LAYERS, sizes.hidden_size, sizes.num_attention_heads, sizes.intermediate_size)
     first_layers = truncated_student(plan.teacher, plan.teacher.adapter.student_config(sizes, shape))
 
-    models = {"untrained": untrained, "first layers of the teacher": first_layers, "distilled": distilled}
+    models = {"untrained": untrained, "teacher's first layers": first_layers, "distilled": distilled}
     losses = {name: _loss(model, plan, held_out, reporter) for name, model in models.items()}
     speeds = inference_speed({"teacher": whole_teacher.eval(), "student": distilled.eval()})
     return {

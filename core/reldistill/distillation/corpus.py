@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from reldistill.errors import DataError
 from reldistill.hub.text import HubText, default_text, parse_hub_text, stream_documents
+from reldistill.local_path import local_path
 from reldistill_loader import Corpus, tokenize, tokenize_documents
 
 if TYPE_CHECKING:
@@ -56,15 +57,15 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
             f"--data {missing}: no such file or folder",
             hint="Local text and data sets of the Hub cannot be mixed in one run.",
         )
-    corpora = [spec for spec in specs if (Path(spec).expanduser() / "manifest.json").is_file()]
+    corpora = [spec for spec in specs if (local_path(spec) / "manifest.json").is_file()]
     if corpora and len(specs) > 1:
         raise DataError(
             f"--data {corpora[0]} is a corpus and cannot be joined with other data",
             hint="Give one corpus, or any number of text files that are made into one.",
         )
     if corpora:
-        return TextSource(corpus=Path(corpora[0]).expanduser())
-    return TextSource(files=tuple(str(Path(spec).expanduser()) for spec in specs))
+        return TextSource(corpus=local_path(corpora[0]))
+    return TextSource(files=tuple(str(local_path(spec)) for spec in specs))
 
 
 def open_corpus(
@@ -175,7 +176,7 @@ def _files(specs: Sequence[str]) -> list[str]:
 
 
 def _is_local(spec: str) -> bool:
-    path = Path(spec).expanduser()
+    path = local_path(spec)
     looks_local = spec.startswith((".", "/", "~")) or spec.endswith((".txt", ".jsonl")) or any(c in spec for c in "*?[")
     if path.exists() or glob.glob(str(path), recursive=True):
         return True

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["EncoderSize", "encoder_flops", "loss_flops", "measured_rate", "step_flops"]
+from reldistill.teacher import StudentShape
+
+__all__ = ["EncoderSize", "encoder_flops", "loss_flops", "measured_rate", "step_flops", "training_bytes"]
 
 EFFICIENCY = 0.35
 """Share of the measured rate that a whole step is assumed to reach, for the estimate of the time alone."""
@@ -42,6 +44,12 @@ def step_flops(teacher: EncoderSize, student: EncoderSize, relations: int, lengt
     """Operations a token of a training step: teacher forward, student forward and backward (twice the forward), loss."""
     loss = loss_flops(teacher.hidden_size, student.hidden_size, relations, length)
     return encoder_flops(teacher, length) + 3 * encoder_flops(student, length) + loss
+
+
+def training_bytes(shape: StudentShape, vocabulary: int) -> int:
+    """Bytes of a student in training: weights, gradients and Adam's two moments in fp32; without activations."""
+    d, f = shape.hidden_size, shape.intermediate_size
+    return 16 * (vocabulary * d + shape.layers * (4 * d * d + 2 * d * f))
 
 
 def measured_rate(device: torch.device, dtype: torch.dtype, seconds: float = 0.2) -> float:

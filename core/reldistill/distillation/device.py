@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from reldistill.errors import UsageError
 
-__all__ = ["bf16_is_fast", "default_micro_batch_tokens", "resolve_device", "resolve_precision"]
+__all__ = ["bf16_is_fast", "default_micro_batch_tokens", "memory_bytes", "resolve_device", "resolve_precision"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -36,6 +38,15 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         name = "bf16" if bf16_is_fast(device) else "fp32"
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """The whole memory of the device; None where it cannot be told."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None
 
 
 def default_micro_batch_tokens(device: torch.device) -> int:

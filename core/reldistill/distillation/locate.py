@@ -12,8 +12,9 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from reldistill.errors import UsageError
-from reldistill.hub.models import fetch_model
-from reldistill.registry import Provided, Registry
+from reldistill.hub.models import VOCABULARY_FILES, fetch_model
+from reldistill.local_path import local_path
+from reldistill.registry import Provided, Registry, not_provided
 from reldistill.teacher import TeacherAdapter
 
 __all__ = ["Teacher", "locate_teacher"]
@@ -61,9 +62,20 @@ class Teacher:
                 f"teacher {self.label}: its tokenizer cannot be read: {_first_line(error)}",
                 hint="The folder needs the tokenizer's files beside config.json (tokenizer.json, tokenizer_config.json).",
             ) from error
+        if not any((self.folder / name).is_file() for name in VOCABULARY_FILES):
+            # transformers would make an empty tokenizer of it, to which every word is unknown.
+            raise UsageError(
+                f"teacher {self.label}: {self.folder} has no tokenizer",
+                hint=f"It needs one of {', '.join(VOCABULARY_FILES)} beside config.json.",
+            )
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(
                 f"teacher {self.label}: it has no fast tokenizer", hint="Convert it: a tokenizer.json is needed."
+            )
+        if (largest := max(tokenizer.get_vocab().values(), default=0)) >= self.config.vocab_size:
+            raise UsageError(
+                f"teacher {self.label}: its tokenizer has ids up to {largest}, its embeddings only {self.config.vocab_size} rows",
+                hint="Tokenizer and weights are not of the same model.",
             )
         checked: PreTrainedTokenizerBase = tokenizer
         return checked
@@ -90,7 +102,7 @@ def locate_teacher(name: str, registry: Registry) -> Teacher:
 
     Raises :class:`UsageError` where there is none, or none of a family that is known.
     """
-    path = Path(name).expanduser()
+    path = local_path(name)
     if path.is_dir():
         return _open(path.resolve().name, path, registry, name)
     if path.exists() or name.startswith((".", "/", "~")):
@@ -99,15 +111,18 @@ def locate_teacher(name: str, registry: Registry) -> Teacher:
             f"teacher {name} {what}",
             hint="A local teacher is a folder with config.json, tokenizer.json and *.safetensors.",
         )
-    aliases = {alias: hub_id for provided in registry.teachers for alias, hub_id in provided.thing.aliases.items()}
+    aliases: dict[str, str] = {}
+    for provided in registry.teachers:  # the built-in ones come first and cannot be shadowed
+        aliases = {**provided.thing.aliases, **aliases}
     typed = name.strip().lower().replace("_", "-").replace(" ", "-")
     hub_id = aliases.get(typed, name)
     if hub_id == name and "/" not in name:
         near = get_close_matches(typed, aliases, n=1, cutoff=0.75)
         hint = f"Did you mean {near[0]}? " if near else ""
-        raise UsageError(
+        raise not_provided(
             f"unknown teacher {name!r}: neither a local folder nor an alias",
-            hint=f"{hint}Aliases: {', '.join(sorted(aliases))}. Anything else: a folder, or an id on the Hub written owner/name.",
+            f"{hint}Aliases: {', '.join(sorted(aliases))}. Anything else: a folder, or an id on the Hub written owner/name.",
+            registry.failures,
         )
     label = typed if typed in aliases else name.rpartition("/")[2]
     return _open(label, fetch_model(hub_id, weights=False), registry, name, hub_id)
@@ -120,16 +135,17 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
             hint="A teacher's folder holds config.json, tokenizer.json and *.safetensors.",
         )
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers raises one kind or another, some of them its own
         raise UsageError(f"teacher {name}: its config.json cannot be read: {_first_line(error)}") from error
     for provided in registry.teachers:
         if config.model_type in provided.thing.model_types:
             return Teacher(label, folder, config, provided, hub_id)
     families = ", ".join(f"{p.name} ({', '.join(sorted(p.thing.model_types))})" for p in registry.teachers)
-    raise UsageError(
+    raise not_provided(
         f"teacher {name} is a {config.model_type!r} model, which no installed plugin can distil",
-        hint=f"Families: {families}. A plugin can add one: see the hook reldistill_teachers.",
+        f"Families: {families}. A plugin can add one: see the hook reldistill_teachers.",
+        registry.failures,
     )
 
 

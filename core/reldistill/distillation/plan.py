@@ -11,13 +11,13 @@ from transformers import PretrainedConfig
 
 from reldistill.config import DistillConfig
 from reldistill.distillation import paper_defaults
-from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops
-from reldistill.distillation.device import default_micro_batch_tokens, resolve_device, resolve_precision
+from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops, training_bytes
+from reldistill.distillation.device import default_micro_batch_tokens, memory_bytes, resolve_device, resolve_precision
 from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.errors import UsageError
 from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
-from reldistill.registry import PluginSource
+from reldistill.registry import PluginSource, blame
 from reldistill.relation import Relation
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
 from reldistill.teacher import StudentShape
@@ -143,6 +143,13 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
             f"--max-length {config.max_length}: {teacher.label} has positions for {teacher.longest} tokens",
             hint=f"Pass --max-length {teacher.longest} or less.",
         )
+    special = teacher.tokenizer.num_special_tokens_to_add()
+    if config.max_length <= special:
+        raise UsageError(
+            f"--max-length {config.max_length}: the tokenizer puts {special} special tokens around each sequence"
+        )
+    device = resolve_device(config.device)
+    _check_memory(shape, teacher, device)
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
 
@@ -151,7 +158,8 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
     pairs: Sequence[LayerPair] | None = explicit_pairs(config.layers, context)
     if pairs is None:
         strategy = registry.layer_strategies.get(config.layers)
-        pairs = tuple(strategy.thing.pairs(context))
+        with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
+            pairs = tuple(strategy.thing.pairs(context))
         plugins.append(strategy.source)
     check_pairs(pairs, context, f"--layers {config.layers}")
 
@@ -164,12 +172,13 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
         if config.adam_beta2 is None
         else config.adam_beta2
     )
-    device = resolve_device(config.device)
+    with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
+        student_config = teacher.adapter.student_config(teacher.config, shape)
     return Plan(
         config=config,
         teacher=teacher,
         shape=shape,
-        student_config=teacher.adapter.student_config(teacher.config, shape),
+        student_config=student_config,
         pairs=tuple(pairs),
         relations=relation_weights(chosen),
         relation_heads=_relation_heads(config, teacher, shape, reporter),
@@ -183,6 +192,16 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
         data=data,
         plugins=tuple(dict.fromkeys(plugins)),
     )
+
+
+def _check_memory(shape: StudentShape, teacher: Teacher, device: torch.device) -> None:
+    needed, there = training_bytes(shape, teacher.config.vocab_size), memory_bytes(device)
+    if there is not None and needed > there:
+        raise UsageError(
+            f"--student {shape.layers}x{shape.hidden_size}: weights, gradients and optimiser need about {needed / 2**30:,.0f} GiB, "
+            f"{device} has {there / 2**30:,.0f}",
+            hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
+        )
 
 
 def _relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, reporter: Reporter) -> int:

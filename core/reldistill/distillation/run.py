@@ -25,10 +25,9 @@ from reldistill.distillation.student import new_student, truncated_student, writ
 from reldistill.distillation.trainer import Trainer
 from reldistill.encoder import load_teacher, student_encoder
 from reldistill.errors import DataError
-from reldistill.registry import Registry
+from reldistill.registry import Registry, blame
 
 if TYPE_CHECKING:
-    from reldistill.encoder import Encoder
     from reldistill_loader import Corpus
 
 __all__ = ["DistillResult", "DryRun", "distill"]
@@ -152,16 +151,18 @@ def _train(
 
 def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
-    config, adapter = plan.config, plan.teacher.adapter
-    teacher = load_teacher(
-        plan.teacher.weights_folder, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
-        dtype=plan.precision, attention=plan.attention, device=plan.device,
-    )  # fmt: skip
-    model = new_student(plan.student_config, config.seed)
-    if config.init == "truncate":
-        model = truncated_student(plan.teacher, plan.student_config)
-    model.to(plan.device)  # type: ignore[arg-type]
-    student: Encoder = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+    config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
+    with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
+        teacher = load_teacher(
+            weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
+            dtype=plan.precision, attention=plan.attention, device=plan.device,
+        )  # fmt: skip
+        model = new_student(plan.student_config, config.seed)
+        if config.init == "truncate":
+            model = truncated_student(plan.teacher, plan.student_config)
+        model.to(plan.device)  # type: ignore[arg-type]
+        student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+        position_offset = adapter.position_offset(plan.teacher.config)
     optimizer = make_optimizer(
         student,
         learning_rate=config.learning_rate,
@@ -169,14 +170,17 @@ def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
         epsilon=config.adam_epsilon,
         weight_decay=config.weight_decay,
     )
-    batches = corpus.batches(
-        seed=config.seed, batch_size=config.batch_size, position_offset=adapter.position_offset(plan.teacher.config)
-    )
     trainer = Trainer(
-        Objective(teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision), student, optimizer,
-        linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps), batches, plan.device,
-        plan.micro_batch_tokens, config.clip, config.log_every,
-    )  # fmt: skip
+        objective=Objective(teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision),
+        student=student,
+        optimizer=optimizer,
+        schedule=linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps),
+        batches=corpus.batches(seed=config.seed, batch_size=config.batch_size, position_offset=position_offset),
+        device=plan.device,
+        micro_batch_tokens=plan.micro_batch_tokens,
+        clip=config.clip,
+        log_every=config.log_every,
+    )
     return model, trainer
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from reldistill.errors import UsageError
+from reldistill.local_path import local_path
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
@@ -34,7 +35,7 @@ class RunFolder:
         student, and a hash of options, weights of the teacher and data.
         """
         if plan.config.output is not None:
-            return cls(Path(plan.config.output).expanduser())
+            return cls(local_path(plan.config.output))
         recipe = {"options": plan.config.result_options(), "plan": plan.describe(), "teacher": plan.teacher.fingerprint}
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
         return cls(RUNS / f"{plan.teacher.label}-{plan.shape.layers}x{plan.shape.hidden_size}-{digest}")

@@ -325,7 +325,12 @@ def _choices(what: str, names: Sequence[str], wrong: str | None) -> str:
 
 
 def _offline_hint(source: HubText) -> str:
+    config = f", {source.configs[0]!r}" if source.configs else ""
+    revision = f", revision={source.revision!r}" if source.revision else ""
+    each = " (and so on for the other configurations)" if len(source.configs) > 1 else ""
+    load = f"load_dataset({source.repo_id!r}{config}, split={source.split!r}{revision})"
     return (
-        "To go on offline, give text with --data PATH: .txt files (a document a line) or .jsonl files, or a folder of them. "
-        f"On a machine with access, datasets writes {source.repo_id} as such: load_dataset(…).to_json('text.jsonl'); copy it over."
+        "To go on offline, give text with --data PATH: .txt files (a document a line), .jsonl files, or a folder of them.\n"
+        "On a machine with access, Python writes this data set as such a file, to be copied over:\n"
+        f"  from datasets import load_dataset; {load}.to_json('text.jsonl'){each}"
     )

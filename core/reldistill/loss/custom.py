@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from reldistill.loss.kept_gradient import KeptGradient, weighted_sum
 from reldistill.loss.precision import accumulation_dtype, one_sequence
 from reldistill.loss.reference import sequence_divergence
 from reldistill.relation import STATE_NAMES
@@ -37,7 +38,7 @@ def custom_terms(
     return total, dict(zip(relations, terms, strict=True))
 
 
-class _CustomRelations(torch.autograd.Function):
+class _CustomRelations(KeptGradient):
     """Keeps the gradient of the states, which is computed with the value, and nothing else."""
 
     @staticmethod
@@ -73,18 +74,7 @@ class _CustomRelations(torch.autograd.Function):
             for name, gradient in zip(STATE_NAMES, gradients, strict=True):
                 if gradient is not None and (part := leaves.require(name).grad) is not None:
                     gradient[start:end] += part
-        ctx.save_for_backward(*gradients)
-        ctx.dtypes = [None if state is None else state.dtype for state in states]
-        total = torch.zeros((), dtype=dtype, device=first.device)
-        for relation, weight in relations.items():
-            total += weight * terms[relation]
+        total = weighted_sum(relations, terms)
+        KeptGradient.keep(ctx, states, gradients)
         ctx.mark_non_differentiable(*terms.values())
         return total, *terms.values()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        scaled = [
-            None if saved is None else (saved * gradient).to(dtype)
-            for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
-        ]
-        return None, None, None, None, None, *scaled

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import log_softmax
 
+from reldistill.loss.kept_gradient import weighted_sum
+from reldistill.loss.logits import check_heads, relation_logits
 from reldistill.loss.precision import at_least_float32, one_sequence
-from reldistill.loss.shape_check import check_logits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +41,7 @@ def reference_terms(
         for relation in relations:
             divergence = sequence_divergence(relation, teacher_states, student_states, relation_heads)
             terms[relation] = terms[relation] + divergence / divisor
-    total = zero
-    for relation, weight in relations.items():
-        total = total + weight * terms[relation]
-    return total, terms
+    return weighted_sum(relations, terms), terms
 
 
 def sequence_divergence(
@@ -51,8 +49,8 @@ def sequence_divergence(
 ) -> Tensor:
     """Equation 6 for one sequence: the mean over heads and rows of ``KL(teacher ‖ student)``."""
     with torch.no_grad():
-        teacher_log = log_softmax(relation.logits(teacher, relation_heads), dim=-1)
-    student_log = log_softmax(relation.logits(student, relation_heads), dim=-1)
-    check_logits(relation, teacher_log, student_log, student.tokens)
+        teacher_log = log_softmax(relation_logits(relation, teacher, relation_heads), dim=-1)
+    student_log = log_softmax(relation_logits(relation, student, relation_heads), dim=-1)
+    check_heads(relation, teacher_log, student_log)
     heads, rows = student_log.shape[:2]
     return (teacher_log.exp() * (teacher_log - student_log)).sum() / (heads * rows)

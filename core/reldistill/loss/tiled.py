@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from reldistill.loss.kept_gradient import KeptGradient, weighted_sum
 from reldistill.loss.precision import accumulation_dtype
 from reldistill.states import AttentionStates
 
@@ -45,7 +46,7 @@ def tiled_terms(
     return total, dict(zip(relations, terms, strict=True))
 
 
-class _TiledPairs(torch.autograd.Function):
+class _TiledPairs(KeptGradient):
     """Keeps the gradient of the projections, ``[T, D]`` each, and nothing else."""
 
     @staticmethod
@@ -83,21 +84,10 @@ class _TiledPairs(torch.autograd.Function):
                 gradients[name][start:end] = slope.transpose(0, 1).flatten(1)
             start = end
 
-        total = torch.zeros((), dtype=dtype, device=present.device)
-        for relation, weight in relations.items():
-            total += weight * terms[relation]
-        ctx.save_for_backward(*(gradients.get(name) for name in PROJECTIONS))
-        ctx.dtypes = [None if state is None else state.dtype for state in projections]
+        total = weighted_sum(relations, terms)
+        KeptGradient.keep(ctx, projections, [gradients.get(name) for name in PROJECTIONS])
         ctx.mark_non_differentiable(*terms.values())
         return total, *terms.values()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        scaled = [
-            None if saved is None else (saved * gradient).to(dtype)
-            for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
-        ]
-        return None, None, None, None, None, *scaled
 
 
 def _tile(

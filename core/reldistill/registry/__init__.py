@@ -1,7 +1,17 @@
 """Finding plugins, loading them one by one, and looking up what they provide."""
 
-from reldistill.registry.catalogue import Catalogue, Provided
+from reldistill.registry.blame import blame
+from reldistill.registry.catalogue import Catalogue, Provided, not_provided
 from reldistill.registry.discovery import PluginSource, installed_plugins
 from reldistill.registry.registry import PluginFailure, Registry
 
-__all__ = ["Catalogue", "PluginFailure", "PluginSource", "Provided", "Registry", "installed_plugins"]
+__all__ = [
+    "Catalogue",
+    "PluginFailure",
+    "PluginSource",
+    "Provided",
+    "Registry",
+    "blame",
+    "installed_plugins",
+    "not_provided",
+]

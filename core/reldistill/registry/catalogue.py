@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from reldistill.errors import PluginError, ReldistillError, UsageError
 from reldistill.registry.discovery import PluginSource, canonical
 
-__all__ = ["Catalogue", "Provided"]
+__all__ = ["Catalogue", "Provided", "not_provided"]
 
 T = TypeVar("T")
 
@@ -71,9 +71,12 @@ class Catalogue(Generic[T]):
         near = get_close_matches(name, self.names(), n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
         hint += f"Allowed: {', '.join(self.names()) or 'none is installed'}."
-        if self.failures:
-            reasons = "\n".join(f"  {failure}" for failure in self.failures)
-            return PluginError(
-                f"unknown {self.kind} {name!r}; some plugins failed to load, it may be theirs:\n{reasons}", hint=hint
-            )
-        return UsageError(f"unknown {self.kind} {name!r}", hint=hint)
+        return not_provided(f"unknown {self.kind} {name!r}", hint, self.failures)
+
+
+def not_provided(message: str, hint: str, failures: Sequence[object]) -> ReldistillError:
+    """The error for something that no plugin provides: exit code 4 where it may be in one that failed to load, else 2."""
+    if not failures:
+        return UsageError(message, hint=hint)
+    reasons = "\n".join(f"  {failure}" for failure in failures)
+    return PluginError(f"{message}; some plugins failed to load, it may be theirs:\n{reasons}", hint=hint)

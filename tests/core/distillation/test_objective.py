@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import MakeTeacher
-from reldistill_loader import Corpus, tokenize
-from tiny_models import FAMILIES
 from transformers import AutoConfig, AutoTokenizer
 
+from conftest import MakeTeacher
 from reldistill import LayerPair, Registry, StudentShape
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.student import new_student
 from reldistill.distillation.tokens import packed_tokens
 from reldistill.encoder import Encoder, load_teacher, student_encoder
+from reldistill_loader import Corpus, tokenize
+from tiny_models import FAMILIES
 
 REGISTRY = Registry.installed()
 CPU = torch.device("cpu")

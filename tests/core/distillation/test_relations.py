@@ -57,7 +57,7 @@ def test_a_relation_that_stands_there_twice_is_refused(text: str, catalogue: Cat
 
 @pytest.mark.parametrize("number", ["", "0", "-1", "nan", "inf", "half", "0,5", "=1"])
 def test_a_weight_must_be_a_positive_number(number: str, catalogue: Catalogue[Relation]) -> None:
-    with pytest.raises(UsageError, match="is not a positive number\nWrite for example kk=0.5"):
+    with pytest.raises(UsageError, match=r"is not a positive number\nWrite for example kk=0\.5"):
         parse_relations(f"qq={number}", catalogue)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import MakeTeacher
 from safetensors.torch import load_file
-from tiny_models import FAMILIES, write_text
 from transformers import AutoModel, AutoTokenizer
 
+from conftest import MakeTeacher
 from reldistill import DistillConfig, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
+from tiny_models import FAMILIES, write_text
 
 
 def configure(folder: Path, text: Path, **options: Any) -> DistillConfig:

@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import MakeTeacher
-from tiny_models import FAMILIES, documents
-from transformers import AutoTokenizer, BertTokenizerFast
+from transformers import AutoTokenizer
 
+from conftest import MakeTeacher
 from reldistill import Registry
 from reldistill.distillation.corpus import open_corpus, text_source
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.reporter import Reporter
+from tiny_models import FAMILIES, documents
 
 
 def ids_on_disk(folder: Path, text: Path, tmp_path: Path, max_length: int) -> list[list[int]]:
@@ -42,7 +42,7 @@ def test_the_tokenizer_config_overrules_the_tokenizer_json(teacher: MakeTeacher,
     settings |= {"tokenizer_class": "BertTokenizer", "do_lower_case": False}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    assert isinstance(tokenizer, BertTokenizerFast)
+    assert type(tokenizer).__name__ == "BertTokenizer"
     expected = tokenizer(documents(120), truncation=True, max_length=40, return_overflowing_tokens=True)["input_ids"]
     as_the_file_says = teacher("bert", layers=3)
     found = ids_on_disk(folder, text, tmp_path, 40)

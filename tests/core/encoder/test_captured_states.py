@@ -38,7 +38,8 @@ def states_of_whole_model(folder: Path, family: str, inputs: dict[str, Tensor]) 
     def keep_input(key: tuple[int, str], _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen[key] = inputs[0].detach()
 
-    for layer, module in enumerate(model.encoder.layer, start=1):
+    encoder: Any = model.encoder
+    for layer, module in enumerate(encoder.layer, start=1):
         for kind in KINDS[:3]:
             getattr(module.attention.self, kind).register_forward_hook(partial(keep_output, (layer, kind)))
         module.register_forward_pre_hook(partial(keep_input, (layer, "hidden")))
@@ -55,10 +56,10 @@ def test_states_equal_the_whole_models_in_every_layer(
 ) -> None:
     folder = teacher(family, layers=LAYERS)
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    inputs = padded(tokenizer, [documents(9)[k][: 40 + 90 * k] for k in (0, 1, 2)] + ["Salt"], side=side)
-    packed = PackedTokens.from_padded(
-        inputs["input_ids"], inputs["attention_mask"], adapter(family).position_offset(config)
-    )
+    texts = [*(documents(9)[k][: 40 + 90 * k] for k in (0, 1, 2)), "Salt"]
+    input_ids, attention_mask = padded(tokenizer, texts, side=side)
+    packed = PackedTokens.from_padded(input_ids, attention_mask, adapter(family).position_offset(config))
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
     if family == "bert" and side == "left":
         # BERT's own positions count padding on the left; ours do not, so the whole model is told them.
         inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
@@ -80,9 +81,9 @@ def test_a_packed_batch_gives_the_states_of_one_sequence_at_a_time(teacher: Make
     encoder = load_teacher(folder, config, adapter(family), [LAYERS], EVERYTHING)
     texts = documents(5)
     with torch.no_grad():
-        together = encoder(PackedTokens.from_padded(*padded(tokenizer, texts).values(), offset))[LAYERS]
+        together = encoder(PackedTokens.from_padded(*padded(tokenizer, texts), offset))[LAYERS]
         for text, (start, end) in zip(texts, together.spans(), strict=True):
-            alone = encoder(PackedTokens.from_padded(*padded(tokenizer, [text]).values(), offset))[LAYERS]
+            alone = encoder(PackedTokens.from_padded(*padded(tokenizer, [text]), offset))[LAYERS]
             for kind in KINDS:
                 torch.testing.assert_close(together.require(kind)[start:end], alone.require(kind), rtol=1e-5, atol=1e-5)
 
@@ -91,9 +92,7 @@ def test_a_packed_batch_gives_the_states_of_one_sequence_at_a_time(teacher: Make
 def test_positions_begin_behind_the_padding_id(teacher: MakeTeacher, family: str) -> None:
     folder = teacher(family, layers=LAYERS)
     tokenizer, config = AutoTokenizer.from_pretrained(folder), AutoConfig.from_pretrained(folder)
-    packed = PackedTokens.from_padded(
-        *padded(tokenizer, ["Salt", "Rope"]).values(), adapter(family).position_offset(config)
-    )
+    packed = PackedTokens.from_padded(*padded(tokenizer, ["Salt", "Rope"]), adapter(family).position_offset(config))
     first, second = packed.lengths
     begin = config.pad_token_id + 1
     assert packed.position_ids.tolist() == [*range(begin, begin + first), *range(begin, begin + second)]
@@ -114,7 +113,7 @@ def test_what_the_layer_does_not_need_is_not_in_memory(teacher: MakeTeacher, fam
 def test_several_layers_come_from_one_pass(teacher: MakeTeacher) -> None:
     folder = teacher("bert", layers=LAYERS)
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)).values(), 0)
+    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)), 0)
     together = load_teacher(folder, config, adapter("bert"), [1, 3], EVERYTHING)
     with torch.no_grad():
         states = together(packed)
@@ -143,7 +142,7 @@ def test_checkpoints_with_a_head_and_names_of_old_load_too(teacher: MakeTeacher,
     shutil.copytree(folder, tmp_path / "old")
     save_file(old | {"cls.predictions.bias": torch.zeros(7)}, tmp_path / "old" / "model.safetensors", {"format": "pt"})
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)).values(), 0)
+    packed = PackedTokens.from_padded(*padded(tokenizer, documents(3)), 0)
     with torch.no_grad():
         one, two = (
             load_teacher(path, config, adapter("bert"), [2], EVERYTHING)(packed)[2]

@@ -35,7 +35,7 @@ def test_each_relation_alone_gives_every_trained_parameter_a_gradient(
     model = make_student(folder, family)
     ours = student_encoder(model, adapter, [2], chosen.needs).eval()
     theirs = load_teacher(folder, config, adapter, [3], chosen.needs)
-    packed = PackedTokens.from_padded(*padded(tokenizer, documents(4)).values(), adapter.position_offset(config))
+    packed = PackedTokens.from_padded(*padded(tokenizer, documents(4)), adapter.position_offset(config))
     relation_loss(theirs(packed)[3], ours(packed)[2], {chosen: 1.0}, 6).total.backward()
     assert [name for name, parameter in ours.named_parameters() if parameter.grad is None] == []
     trained = {id(parameter) for parameter in ours.parameters()}

@@ -252,8 +252,8 @@ def test_an_unreachable_hub_is_a_data_error_that_says_how_to_go_on(tmp_path: Pat
         "out of reach",
         f"no connection to {endpoint}",
         "--data PATH",
-        ".txt, .jsonl",
-        "--include '20231101.en/*'",
+        ".jsonl",
+        "load_dataset('wikimedia/wikipedia', '20231101.en', split='train'",
     ):
         assert part in answer.error
 

@@ -235,14 +235,14 @@ def test_a_built_in_cannot_be_shadowed(plugins: PluginFolder) -> None:
 
 def test_an_unknown_name_is_a_usage_error_with_a_suggestion_where_all_plugins_loaded(plugins: PluginFolder) -> None:
     plugins.add("sound", GOOD_RELATION.format(name="token-pairs"))
-    with pytest.raises(UsageError, match="unknown relation 'token-pears'\nDid you mean token-pairs?") as caught:
+    with pytest.raises(UsageError, match=r"unknown relation 'token-pears'\nDid you mean token-pairs\?") as caught:
         load()[0].relations.get("token-pears")
     assert caught.value.exit_code == 2
 
 
 def test_an_unknown_name_is_a_plugin_error_with_the_reason_where_some_plugin_failed(plugins: PluginFolder) -> None:
     plugins.add("broken", "raise RuntimeError('no licence')")
-    with pytest.raises(PluginError, match="plugin 'broken' of broken 1.0: RuntimeError: no licence") as caught:
+    with pytest.raises(PluginError, match=r"plugin 'broken' of broken 1\.0: RuntimeError: no licence") as caught:
         load()[0].relations.get("licensed")
     assert caught.value.exit_code == 4
 

@@ -1,0 +1,87 @@
+"""The tables of docs/performance.md from the committed JSON.
+
+python docs/tables.py            writes them
+python docs/tables.py --check    fails where the page says something else
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "performance.md"
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+
+def loss_table(found: dict[str, Any]) -> str:
+    """Of ``benchmarks/relation_loss.py``."""
+    rows = [
+        "| loss | milliseconds, median (least to most) | times the tiled kernel (least to most) | memory added, MiB "
+        "| share of the matrix product rate |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in found["results"].items():
+        seconds, ratio = row["seconds"], row["slower_than_tiled"]
+        rows.append(
+            f"| {name} | {seconds['median'] * 1e3:.0f} ({seconds['least'] * 1e3:.0f} to {seconds['most'] * 1e3:.0f}) "
+            f"| {ratio['median']:.1f} ({ratio['least']:.1f} to {ratio['most']:.1f}) | {row['added_memory_mib']:.0f} "
+            f"| {row['share_of_matrix_product_rate']:.0%} |"
+        )
+    work, machine = found["workload"], found["machine"]
+    widths, lengths = work["widths"], ", ".join(map(str, work["lengths"]))
+    rows += [
+        "",
+        f"{work['sequences']} sequences of {lengths} tokens, {work['relation_heads']} relation heads, widths {widths[0]} and "
+        f"{widths[1]}, three self relations, fp32, {work['rounds']} interleaved rounds, {machine['processor']}, "
+        f"{machine['threads']} threads, torch {machine['torch']}. A 1024-wide fp32 product ran at "
+        f"{found['matrix_product_gflops']:.0f} GFLOP/s in the same run.",
+    ]
+    return "\n".join(rows)
+
+
+def demo_table(found: dict[str, Any]) -> str:
+    """Of ``minictl demo``."""
+    losses, parameters, speeds = found["held_out_loss"], found["parameters"], found["sequences_per_second"]
+    rows = ["| | " + " | ".join(losses) + " |", "|---|" + "---|" * len(losses)]
+    for relation in losses["distilled"]:
+        label = "all relations" if relation == "loss" else relation.removeprefix("loss/")
+        rows.append(
+            f"| held-out loss, {label} | " + " | ".join(f"{losses[name][relation]:.3f}" for name in losses) + " |"
+        )
+    rows.append("| parameters, millions | " + " | ".join(f"{parameters[name] / 1e6:.1f}" for name in losses) + " |")
+    teacher, student = speeds["teacher"], speeds["student"]
+    rows += [
+        "",
+        f"{found['steps']} steps. Inference at 128 tokens in fp32 on {found['machine']['threads']} threads: the teacher "
+        f"({parameters['teacher'] / 1e6:.1f} million parameters) {teacher['median']:.0f} sequences a second "
+        f"({teacher['slowest']:.0f} to {teacher['fastest']:.0f}), the student {student['median']:.0f} "
+        f"({student['slowest']:.0f} to {student['fastest']:.0f}).",
+    ]
+    return "\n".join(rows)
+
+
+def rendered(page: str) -> str:
+    """The page with each table between its markers made anew."""
+    for name, table in (("relation_loss", loss_table), ("demo", demo_table)):
+        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        begin, end = f"<!-- {name}.json -->\n", f"<!-- end of {name}.json -->"
+        head, _, rest = page.partition(begin)
+        _, _, tail = rest.partition(end)
+        page = f"{head}{begin}\n{table(found)}\n\n{end}{tail}"
+    return page
+
+
+def main() -> None:
+    """Write the page, or compare it."""
+    page = PAGE.read_text(encoding="utf-8")
+    if "--check" not in sys.argv:
+        PAGE.write_text(rendered(page), encoding="utf-8")
+    elif rendered(page) != page:
+        sys.exit(f"{PAGE} does not say what the JSON says: python docs/tables.py")
+
+
+if __name__ == "__main__":
+    main()
