@@ -11,10 +11,10 @@ from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from reldistill.errors import UsageError
+from reldistill.errors import PluginError, UsageError
 from reldistill.hub.models import VOCABULARY_FILES, fetch_model
 from reldistill.local_path import local_path
-from reldistill.registry import Provided, Registry, not_provided
+from reldistill.registry import RESTRICTION, Provided, Registry, not_provided
 from reldistill.teacher import TeacherAdapter
 
 __all__ = ["Teacher", "locate_teacher"]
@@ -138,9 +138,15 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises one kind or another, some of them its own
         raise UsageError(f"teacher {name}: its config.json cannot be read: {_first_line(error)}") from error
-    for provided in registry.teachers:
-        if config.model_type in provided.thing.model_types:
-            return Teacher(label, folder, config, provided, hub_id)
+    serving = [provided for provided in registry.teachers if config.model_type in provided.thing.model_types]
+    serving = [provided for provided in serving if provided.source.builtin] or serving
+    if len(serving) > 1:
+        raise PluginError(
+            f"{config.model_type!r} models are served by {' and '.join(str(provided.source) for provided in serving)}",
+            hint=f"{RESTRICTION}={serving[0].source.distribution} loads just one of them.",
+        )
+    if serving:
+        return Teacher(label, folder, config, serving[0], hub_id)
     families = ", ".join(f"{p.name} ({', '.join(sorted(p.thing.model_types))})" for p in registry.teachers)
     raise not_provided(
         f"teacher {name} is a {config.model_type!r} model, which no installed plugin can distil",

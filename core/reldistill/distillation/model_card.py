@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reldistill
@@ -39,7 +38,7 @@ def model_card(
         ("Layers, teacher → student", plan.layers_in_words),
         ("Relations", plan.relations_in_words),
         ("Relation heads", plan.relation_heads),
-        ("Data", f"{_without_folders(plan)} (SHA-256 of the manifest {data_sha256})"),
+        ("Data", f"{plan.data_names} (SHA-256 of the manifest {data_sha256})"),
         ("Steps × sequences", f"{plan.steps:,} × {plan.config.batch_size:,}, {tokens:,} tokens"),
         ("Learning rate", f"{plan.config.learning_rate:g}, warm-up {plan.warmup:,} steps"),
         ("Seed, precision", f"{plan.config.seed}, {plan.precision_in_words}"),
@@ -73,8 +72,3 @@ tensors are as they were initialised:
 
 def _listed(names: Sequence[str]) -> str:
     return "\n".join(f"- `{name}`" for name in names) or "- none"
-
-
-def _without_folders(plan: Plan) -> str:
-    """The names of the data; where it lies on the machine is nobody's business who gets the model."""
-    return ", ".join(Path(spec).name or spec for spec in plan.config.data) or plan.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -82,6 +83,11 @@ class Plan:
     def precision_in_words(self) -> str:
         """``fp32`` or ``bf16``."""
         return {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.precision]
+
+    @property
+    def data_names(self) -> str:
+        """The data without the folders that it lies in: what those who get the student may know."""
+        return ", ".join(Path(spec).name or spec for spec in self.config.data) or self.data
 
     def tokens(self, corpus: Corpus | None) -> float:
         """Tokens of the whole run: by the corpus's mean length; without a corpus at most this many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
 from reldistill.distillation.reporter import Reporter
-from reldistill.distillation.run_folder import RunFolder
+from reldistill.distillation.run_folder import PROVENANCE, RunFolder
 from reldistill.distillation.student import new_student, truncated_student, write_student
 from reldistill.distillation.trainer import Trainer
 from reldistill.encoder import load_teacher, student_encoder
@@ -85,14 +86,19 @@ def distill(
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column)
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
+    if held_out is not None and held_out.hub is not None:
+        raise DataError(
+            f"--validation {held_out}: held-out text is taken from this machine alone",
+            hint="Give .txt or .jsonl files, or a corpus of `minictl data build`, that the training does not see.",
+        )
     plan = make_plan(config, teacher, str(source), registry, reporter)
     reporter.plan(plan)
     if dry_run:
         return _one_batch(plan, source, reporter)
-    folder = RunFolder.of(plan)
-    if folder.student.is_dir() and not config.overwrite:
-        return DistillResult(folder.path, folder.student, plan, already_there=True)
     corpus = _open(plan, source, reporter)
+    folder = RunFolder.of(plan, corpus.fingerprint)
+    if not config.overwrite and folder.is_finished():
+        return DistillResult(folder.path, folder.student, plan, already_there=True)
     validation = _open(plan, held_out, reporter) if held_out else None
     folder.create(plan)
     return _train(plan, corpus, validation, folder, reporter)
@@ -137,7 +143,10 @@ def _train(
         tokens=trainer.tokens,
         measured={moment: loss["loss"] for moment, loss in measured.items()},
     )
-    write_student(model, plan.teacher.tokenizer, card, folder.student)
+    provenance = (
+        json.dumps({"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}, indent=2) + "\n"
+    )
+    write_student(model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
     folder.point_latest_here()
     return DistillResult(
         folder.path,

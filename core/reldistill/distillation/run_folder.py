@@ -17,28 +17,42 @@ from reldistill.local_path import local_path
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
 
-__all__ = ["RUNS", "RunFolder"]
+__all__ = ["PROVENANCE", "RUNS", "RunFolder"]
 
 RUNS = Path("runs")
 """Where runs lie unless ``--output`` says otherwise, below the current folder."""
 
+PROVENANCE = "distillation.json"
+"""In the student's folder: the identity of the run that made it, and its plan."""
+
+LOCATIONS = ("teacher", "data", "validation")
+"""Options that say where something lies; what lies there is in the identity by its content."""
+
 
 class RunFolder:
-    """``config.toml``, ``metrics.jsonl`` and ``student/`` of one run."""
+    """``config.toml``, ``metrics.jsonl`` and ``student/`` of one run.
 
-    def __init__(self, path: Path) -> None:
+    ``identity`` is a SHA-256 over all that changes the result: options, teacher, and the tokens of the corpus.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
         self.path = path
+        self.identity = identity
 
     @classmethod
-    def of(cls, plan: Plan) -> RunFolder:
-        """The folder that ``--output`` names, or ``runs/`` and a name from all that changes the result: teacher,
-        student, and a hash of options, weights of the teacher and data.
-        """
+    def of(cls, plan: Plan, corpus_fingerprint: str) -> RunFolder:
+        """The folder that ``--output`` names, or ``runs/`` and a name of teacher, student and identity."""
+        options = {name: value for name, value in plan.config.result_options().items() if name not in LOCATIONS}
+        recipe = {
+            "options": options,
+            "plan": {name: value for name, value in plan.describe().items() if name not in LOCATIONS},
+            "teacher": plan.teacher.fingerprint,
+            "corpus": corpus_fingerprint,
+        }
+        identity = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         if plan.config.output is not None:
-            return cls(local_path(plan.config.output))
-        recipe = {"options": plan.config.result_options(), "plan": plan.describe(), "teacher": plan.teacher.fingerprint}
-        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:8]
-        return cls(RUNS / f"{plan.teacher.label}-{plan.shape.layers}x{plan.shape.hidden_size}-{digest}")
+            return cls(local_path(plan.config.output), identity)
+        return cls(RUNS / f"{plan.teacher.label}-{plan.shape.layers}x{plan.shape.hidden_size}-{identity[:8]}", identity)
 
     @property
     def metrics(self) -> Path:
@@ -49,6 +63,24 @@ class RunFolder:
     def student(self) -> Path:
         """The finished student; the folder is there when the run is done."""
         return self.path / "student"
+
+    def is_finished(self) -> bool:
+        """Whether the student of this very run is there.
+
+        Raises :class:`UsageError` where the folder holds the student of another one.
+        """
+        if not self.student.is_dir():
+            return False
+        try:
+            found = json.loads((self.student / PROVENANCE).read_text(encoding="utf-8"))["identity"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = None
+        if found != self.identity:
+            raise UsageError(
+                f"{self.path} holds the student of a run with other options, another teacher or other text",
+                hint="Give another --output, or --overwrite to replace it.",
+            )
+        return True
 
     def create(self, plan: Plan) -> None:
         """Make the folder and write ``config.toml``; :class:`UsageError` where something else is in the way."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +48,13 @@ def truncated_student(teacher: Teacher, config: PretrainedConfig) -> PreTrainedM
     return read_weights(model_class(config), teacher.weights_folder, config, dtype=torch.float32, may_lack="pooler.")
 
 
-def write_student(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, card: str, folder: Path) -> None:
-    """Model, tokenizer and model card; the folder appears under its name when it is whole, in place of an older one."""
+def write_student(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Mapping[str, str], folder: Path
+) -> None:
+    """Model, tokenizer and ``texts``, file name -> content.
+
+    The folder appears under its name when it is whole, in place of an older one.
+    """
     scratch = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -57,7 +63,8 @@ def write_student(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ca
         for weights in scratch.glob("*.safetensors"):
             weights.chmod(0o666 & ~_umask())  # written through a private temporary file; readable like the others
         tokenizer.save_pretrained(scratch)
-        (scratch / "README.md").write_text(card, encoding="utf-8")
+        for name, text in texts.items():
+            (scratch / name).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         scratch.rename(folder)
     finally:

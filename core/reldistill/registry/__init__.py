@@ -2,10 +2,11 @@
 
 from reldistill.registry.blame import blame
 from reldistill.registry.catalogue import Catalogue, Provided, not_provided
-from reldistill.registry.discovery import PluginSource, installed_plugins
+from reldistill.registry.discovery import RESTRICTION, PluginSource, installed_plugins
 from reldistill.registry.registry import PluginFailure, Registry
 
 __all__ = [
+    "RESTRICTION",
     "Catalogue",
     "PluginFailure",
     "PluginSource",

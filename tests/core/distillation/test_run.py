@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import MakeTeacher
-from reldistill import DistillConfig, DistillResult, UsageError, distill
+from reldistill import DataError, DistillConfig, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
 from tiny_models import FAMILIES, write_text
 
@@ -75,7 +75,9 @@ def test_the_run_folder_holds_configuration_metrics_and_student(teacher: MakeTea
     card = (result.student / "README.md").read_text()
     for word in ("qq, kv × 0.5", "3 → 2", "30 × 16", "pooler.dense.weight", "sample.txt", "Plugin relations"):
         assert word in card
-    assert str(text.parent) not in card
+    for name in ("README.md", "distillation.json", "config.json"):
+        assert str(text.parent) not in (result.student / name).read_text()
+    assert json.loads((result.student / "distillation.json").read_text())["plan"]["relation_heads"] == 6
 
 
 def test_the_learning_rate_warms_up_and_decays_to_nearly_zero(teacher: MakeTeacher, text: Path, here: Path) -> None:
@@ -156,3 +158,29 @@ def test_a_default_of_relation_heads_that_does_not_fit_is_lowered_and_announced(
     result = distill(configure(teacher("bert", layers=3), text, steps=1), reporter=Listener())
     assert result.plan.relation_heads == 12
     assert any("48 does not divide the widths 24 and 12" in message for message in heard)
+
+
+def test_the_same_command_on_changed_text_is_another_run(teacher: MakeTeacher, here: Path) -> None:
+    text = write_text(here / "own.txt", 40)
+    config = configure(teacher("bert", layers=3), text, steps=1)
+    first = run(config)
+    write_text(text, 41)
+    second = run(config)
+    assert not second.already_there
+    assert second.folder != first.folder
+
+
+def test_a_folder_with_the_student_of_another_run_is_not_taken_for_this_one(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    config = configure(teacher("bert", layers=3), text, steps=1, output=str(here / "run"))
+    run(config)
+    assert run(config).already_there
+    with pytest.raises(UsageError, match="holds the student of a run with other options"):
+        distill(replace(config, seed=1))
+    assert not run(replace(config, seed=1, overwrite=True)).already_there
+
+
+def test_held_out_text_of_the_hub_is_refused(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    with pytest.raises(DataError, match="taken from this machine alone"):
+        distill(configure(teacher("bert", layers=3), text, validation=("owner/name",)))

@@ -68,7 +68,7 @@ def test_a_written_student_has_all_its_tensors_as_trained(teacher: MakeTeacher, 
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(0.25)
-    write_student(model, tokenizer, "card", tmp_path / "student")
+    write_student(model, tokenizer, {"README.md": "card"}, tmp_path / "student")
     loaded, report = AutoModel.from_pretrained(tmp_path / "student", output_loading_info=True)
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
