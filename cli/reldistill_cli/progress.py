@@ -31,9 +31,14 @@ class ScreenReporter(Reporter):
         self._console = console()
         self._live = self._console.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(), console=self._console, disable=not self._live, transient=False,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=self._console,
+            disable=not self._live,
+        )
         self._tasks: dict[str, TaskID] = {}
         self._spoke: dict[str, float] = {}
 
@@ -66,7 +71,7 @@ class ScreenReporter(Reporter):
         detail = None
         if row is not None:
             relations = " ".join(f"{name[5:]} {value:.4f}" for name, value in row.items() if name.startswith("loss/"))
-            detail = f"loss {row['loss']:.4f} ({relations})  {row['tokens_per_second']:,.0f} tokens/s"
+            detail = f"loss {row['loss']:.4f} ({relations}) {row['tokens_per_second']:,.0f} tokens/s"
             left = (steps - step) * row["tokens"] / step / row["tokens_per_second"]
             self._line("training", f"step {step:,}/{steps:,}  {detail}  {duration(left)} left", force=step == steps)
         self._bar("training", step, steps, detail)

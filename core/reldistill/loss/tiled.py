@@ -107,13 +107,13 @@ def _tile(
     probability = teacher_log.exp()
     divergence = torch.dot(probability.flatten(), teacher_log.sub_(student_log).flatten())
     if slopes:
-        slope = student_log.exp_().sub_(probability).mul_(coefficient)
-        # The states carry the fourth root of the scale (see _heads), so a slope carries it too: undone in there once.
-        scale = _scale(left.shape[-1])
+        slope = student_log.exp_().sub_(probability)
+        # `left` and `right` carry half of the scale each (see _heads); the slopes of the unscaled states need the other half.
+        factor = coefficient * _scale(left.shape[-1])
         if relation.left in slopes:
-            slopes[relation.left][heads, rows].baddbmm_(slope, right, alpha=scale)
+            slopes[relation.left][heads, rows].baddbmm_(slope, right, alpha=factor)
         if relation.right in slopes:
-            slopes[relation.right][heads].baddbmm_(slope.mT, left, alpha=scale)
+            slopes[relation.right][heads].baddbmm_(slope.mT, left, alpha=factor)
     return divergence
 
 
