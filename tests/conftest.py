@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tiny_models import make_teacher, write_text
 
 MakeTeacher = Callable[..., Path]
 
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and their children after them; some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The models here are so small that a second thread costs more than it brings.
 torch.set_num_threads(1)
