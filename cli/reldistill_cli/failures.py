@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -41,6 +42,13 @@ class GuardedGroup(TyperGroup):
             raise typer.Exit(FAILED) from None
         except OSError as error:
             raise _exit(error, _disk_message(error), FAILED) from error
+        except ImportError as error:
+            if "reldistill_loader" not in str(error):
+                raise
+            message = (
+                "the loader's native module was not built\nInstall the package again where a Rust toolchain is at hand."
+            )
+            raise _exit(error, message, FAILED) from error
         except Exception as error:
             if _is_loader_error(error):
                 raise _exit(error, str(error), DATA) from error
@@ -49,7 +57,7 @@ class GuardedGroup(TyperGroup):
 
 def _exit(error: BaseException, message: str, code: int) -> typer.Exit:
     if _debug:
-        raise error
+        traceback.print_exception(error)
     typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
     return typer.Exit(code)
 

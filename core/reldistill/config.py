@@ -58,7 +58,7 @@ class DistillConfig:
         panel="Method",
     )
     data: tuple[str, ...] = option(
-        "Text (.txt, .jsonl: files, folders, globs), a corpus of `minictl data build`, or a Hub data set "
+        "Text (.txt, .jsonl: files, folders, quoted globs), a corpus of `minictl data build`, or a Hub data set "
         "owner/name:config@revision. Repeatable. (default: Wikipedia from the Hub)", (), panel="Data",
     )  # fmt: skip
     validation: tuple[str, ...] = option(
@@ -124,8 +124,21 @@ class DistillConfig:
         for name in ("warmup", "weight_decay", "clip", "seed"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 0)
-        if self.seed >= 2**63:
-            raise UsageError(f"--seed {self.seed}: must be below 2**63")
+        for name, limit in (
+            ("seed", 2**63),
+            ("batch_size", 2**24),
+            ("micro_batch_tokens", 2**31),
+            ("max_length", 2**20),
+        ):
+            if (value := getattr(self, name)) is not None and value >= limit:
+                raise UsageError(f"{_flag(name)} {value}: must be below {limit:,}")
+        for name in ("data", "validation"):
+            if "" in getattr(self, name):
+                raise UsageError(
+                    f"{_flag(name)} is empty", hint="Give a file, a folder, a corpus or owner/name on the Hub."
+                )
+        if self.output == "":
+            raise UsageError("--output is empty", hint="Give the name of a folder.")
         for name in ("learning_rate", "adam_epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} {getattr(self, name)}: must be a positive number")

@@ -6,7 +6,7 @@ next (the hint). ``minictl`` prints it without a traceback; a library user catch
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"]
+__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError", "in_one_line"]
 
 
 class ReldistillError(Exception):
@@ -52,3 +52,9 @@ class CheckpointError(ReldistillError):
 
 def _rebuild(kind: type[ReldistillError], message: str, hint: str | None) -> ReldistillError:
     return kind(message, hint=hint)
+
+
+def in_one_line(error: BaseException) -> str:
+    """What another library's error says, on one line of at most 300 characters; its kind where it says nothing."""
+    text = " ".join(str(error).split())
+    return f"{text[:299]}…" if len(text) > 300 else text or type(error).__name__

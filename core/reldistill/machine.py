@@ -6,14 +6,13 @@ import os
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 
-from reldistill.distillation.corpus import cache_folder
+from reldistill.cache import cache_folder
 from reldistill.distillation.cost import measured_rate
-from reldistill.distillation.device import bf16_is_fast, memory_bytes, resolve_device, resolve_precision
+from reldistill.distillation.device import bf16_is_fast, memory_bytes, precision_name, resolve_device, resolve_precision
 from reldistill.encoder import ATTENTION_BACKENDS
 from reldistill.hub.connection import hub_answers
 from reldistill.registry import Registry
@@ -32,7 +31,6 @@ def examine(registry: Registry) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "loader": _loader(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "memory_gib": round((memory_bytes(torch.device("cpu")) or 0) / 2**30, 1),
@@ -41,7 +39,7 @@ def examine(registry: Registry) -> dict[str, Any]:
         if device.type == "cuda"
         else platform.processor() or platform.machine(),
         "bf16_in_hardware": bf16_is_fast(device),
-        "precision_auto": {torch.float32: "fp32", torch.bfloat16: "bf16"}[precision],
+        "precision_auto": precision_name(precision),
         "matmul_gflops": {
             name: round(measured_rate(device, dtype) / 1e9, 1)
             for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
@@ -59,12 +57,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _loader() -> str:
-    if find_spec("reldistill_loader._native") is None:
-        return "missing: the native module was not built; install the package again with a Rust toolchain at hand"
-    return "ok"
 
 
 def _hub() -> str:

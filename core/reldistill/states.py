@@ -5,7 +5,7 @@ Shape letters: T tokens of the whole batch, S sequences, D width of a projection
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,12 @@ class AttentionStates:
             raise ValueError(
                 f"cu_seqlens has {self.cu_seqlens.numel()} entries, {len(self.lengths)} lengths need {len(self.lengths) + 1}"
             )
+        if min(self.lengths, default=1) < 1:
+            raise ValueError(f"a sequence needs at least one token; lengths are {self.lengths}")
+        if self.cu_seqlens.device.type == "cpu" and self.cu_seqlens.tolist() != [0, *accumulate(self.lengths)]:
+            raise ValueError(
+                f"cu_seqlens {self.cu_seqlens.tolist()} are not the running sums of the lengths {self.lengths}"
+            )
         tokens = sum(self.lengths)
         for name, state in self.present():
             if state.dim() != 2 or state.shape[0] != tokens:
@@ -84,13 +90,11 @@ class AttentionStates:
             start += length
 
     def sequence(self, start: int, end: int) -> AttentionStates:
-        """The states of the one sequence that lies at [start, end), as views."""
-        parts = {name: state[start:end] for name, state in self.present()}
-        ends = torch.tensor([0, end - start], dtype=torch.int32, device=self.cu_seqlens.device)
-        return replace(self._empty(), **parts, cu_seqlens=ends, lengths=(end - start,))
-
-    def _empty(self) -> AttentionStates:
-        return AttentionStates(None, None, None, None, torch.zeros(1, dtype=torch.int32), ())
+        """The states of the one sequence that lies at [start, end), as views; its ``cu_seqlens`` are on the host."""
+        query, key, value, hidden = (
+            None if state is None else state[start:end] for state in (self.query, self.key, self.value, self.hidden)
+        )
+        return AttentionStates(query, key, value, hidden, cumulative_lengths((end - start,)), (end - start,))
 
 
 def cumulative_lengths(lengths: Sequence[int], device: torch.device | str = "cpu") -> Tensor:

@@ -261,15 +261,17 @@ def test_latest_leads_to_the_newest_student(run: Any) -> None:
 
 def test_an_output_that_is_a_file_is_refused(run: Any) -> None:
     Path("taken").touch()
-    check_refused(run(output="taken"), USAGE, "the run folder taken cannot be made: a file is in the way")
+    check_refused(run(output="taken"), USAGE, "--output taken: taken is a file, not a folder")
 
 
 # ---- --debug ------------------------------------------------------------------------------------------------------
 
 
-def test_debug_shows_the_traceback(teacher: MakeTeacher) -> None:
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(teacher: MakeTeacher) -> None:
     outcome = CliRunner().invoke(app, ["--debug", "distill", "--teacher", "bert-basse"])
-    assert type(outcome.exception).__name__ == "UsageError"
+    assert outcome.exit_code == USAGE
+    assert "Traceback (most recent call last)" in outcome.stderr
+    assert "error: unknown teacher 'bert-basse'" in outcome.stderr
 
 
 def test_without_a_command_the_help_is_shown() -> None:
@@ -282,3 +284,26 @@ def test_the_version_is_shown() -> None:
     outcome = CliRunner().invoke(app, ["--version"])
     assert outcome.exit_code == OK
     assert outcome.stdout.startswith("minictl (reldistill) ")
+
+
+def test_the_link_to_the_newest_run_is_no_place_for_a_run(run: Any) -> None:
+    check_refused(run(output="runs/latest"), USAGE, "the link to the newest run")
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(run: Any) -> None:
+    Path("mine").mkdir()
+    Path("mine/config.toml").write_text("precious = 1")
+    check_refused(run(output="mine"), USAGE, "the folder holds something else than a run")
+    assert Path("mine/config.toml").read_text() == "precious = 1"
+
+
+def test_a_dry_run_finds_an_output_and_a_held_out_text_that_cannot_be(run: Any) -> None:
+    Path("taken").touch()
+    check_refused(run(dry_run=True, output="taken"), USAGE, "taken is a file")
+    Path("empty.txt").touch()
+    check_refused(run(dry_run=True, validation="empty.txt"), DATA)
+
+
+@pytest.mark.parametrize(("option", "value"), [("output", ""), ("micro_batch_tokens", 10**23), ("batch_size", 10**12)])
+def test_values_out_of_all_bounds_are_usage_errors(run: Any, option: str, value: object) -> None:
+    check_refused(run(**{option: value}), USAGE, f"--{option.replace('_', '-')}")

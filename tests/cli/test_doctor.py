@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def found() -> dict[str, Any]:
 
 def test_json_holds_all_that_a_report_of_a_fault_needs(found: dict[str, Any]) -> None:
     assert set(found) == {
-        "python", "packages", "loader", "cores", "threads", "memory_gib", "device", "device_name", "bf16_in_hardware",
+        "python", "packages", "cores", "threads", "memory_gib", "device", "device_name", "bf16_in_hardware",
         "precision_auto", "matmul_gflops", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
     }  # fmt: skip
 
@@ -41,10 +43,6 @@ def test_it_measures_the_speed_of_both_precisions(found: dict[str, Any]) -> None
 
 def test_it_says_that_the_hub_was_not_asked(found: dict[str, Any]) -> None:
     assert found["hub"] == "offline by HF_HUB_OFFLINE"
-
-
-def test_it_finds_the_native_loader(found: dict[str, Any]) -> None:
-    assert found["loader"] == "ok"
 
 
 def test_it_shows_the_same_as_a_table(found: dict[str, Any]) -> None:
@@ -60,3 +58,15 @@ def test_it_names_plugins_that_failed_and_goes_on(tmp_path: Path) -> None:
         outcome = CliRunner().invoke(app, ["doctor", "--json"])
     assert outcome.exit_code == 0
     assert json.loads(outcome.stdout)["plugins_left_out"] == ["plugin 'broken' of broken 2.3: RuntimeError: no licence"]
+
+
+def test_a_missing_native_module_is_one_message() -> None:
+    """As after an installation in which the Rust part was not built."""
+    program = (
+        "import sys; sys.modules['reldistill_loader'] = None; sys.argv = ['minictl', 'doctor'];"
+        "from reldistill_cli.main import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "error: the loader's native module was not built" in done.stderr
+    assert "Traceback" not in done.stderr

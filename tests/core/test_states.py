@@ -75,3 +75,14 @@ def test_cumulative_lengths_are_int32_from_zero() -> None:
     ends = cumulative_lengths([2, 3, 4])
     assert ends.dtype == torch.int32
     assert ends.tolist() == [0, 2, 5, 9]
+
+
+def test_a_sequence_without_tokens_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one token"):
+        AttentionStates(torch.zeros(3, 4), None, None, None, torch.tensor([0, 0, 3], dtype=torch.int32))
+
+
+@pytest.mark.parametrize(("ends", "lengths"), [([2, 5], ()), ([0, 2, 3], (1, 2))])
+def test_running_sums_that_are_none_are_refused(ends: list[int], lengths: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="running sums"):
+        AttentionStates(torch.zeros(3, 4), None, None, None, torch.tensor(ends, dtype=torch.int32), lengths)

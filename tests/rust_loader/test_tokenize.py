@@ -62,7 +62,11 @@ def test_the_manifest_tells_what_was_done(tmp_path: Path, number_tokenizer: str)
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"ok\n\xff\n", r"a\.txt:2: not UTF-8: byte 0xff at column 1; correct the line, or pass on_error"),
+        (
+            "a.txt",
+            b"ok\n\xff\n",
+            r"a\.txt:2: not UTF-8: byte 0xff at column 1; correct the line, or leave such lines out",
+        ),
         ("a.jsonl", b'{"text": "ok"}\n\n{"text": }\n', r"a\.jsonl:3: not JSON: expected value at column 10"),
         ("a.jsonl", b'{"body": "x"}\n', r"a\.jsonl:1: no column \"text\"; its columns are \[\"body\"\]"),
         ("a.jsonl", b'{"text": 7}\n', r"a\.jsonl:1: invalid type: integer `7`, expected a string in column \"text\""),
@@ -261,7 +265,7 @@ def test_a_full_disk_is_an_os_error_that_keeps_its_number(tmp_path: Path, long_b
 
 def test_a_finished_corpus_is_replaced_only_on_request(tmp_path: Path, number_tokenizer: str) -> None:
     tokenize_documents(["3"], number_tokenizer, tmp_path / "corpus", source="first")
-    with pytest.raises(InputError, match="holds a finished corpus; pass overwrite=True to replace it"):
+    with pytest.raises(InputError, match="holds a finished corpus; choose another folder, or replace it"):
         tokenize_documents(["4"], number_tokenizer, tmp_path / "corpus", source="second")
     old = Corpus.open(tmp_path / "corpus")
     tokenize_documents(["4"], number_tokenizer, tmp_path / "corpus", source="second", overwrite=True)

@@ -27,11 +27,13 @@ def build(
     teacher: Annotated[
         str | None, typer.Option(help="Take this teacher's tokenizer: alias, folder or id on the Hub.")
     ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="A tokenizer.json, taken as it is.")] = None,
-    max_length: Annotated[int, typer.Option(help="Longest sequence, in tokens with the special ones.")] = 512,
+    tokenizer: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A tokenizer.json, taken as it is.")
+    ] = None,
+    max_length: Annotated[int, typer.Option(min=1, help="Longest sequence, in tokens with the special ones.")] = 512,
     text_column: Annotated[str, typer.Option(help="Column of .jsonl files that holds the text.")] = "text",
     on_error: Annotated[Literal["raise", "skip"], typer.Option(help="What to do with a broken record.")] = "raise",
-    threads: Annotated[int, typer.Option(help="0: one for each core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a corpus that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:

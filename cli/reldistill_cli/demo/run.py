@@ -12,11 +12,12 @@ from transformers import AutoModel, PreTrainedModel
 
 from reldistill.config import DistillConfig
 from reldistill.distillation import DistillResult, Reporter, distill
-from reldistill.distillation.corpus import open_corpus, text_source
+from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.plan import Plan
 from reldistill.distillation.student import new_student, truncated_student
+from reldistill.distillation.text_source import text_source
 from reldistill.encoder import load_teacher, student_encoder
 from reldistill.encoder.quiet import quiet_transformers
 from reldistill.inference_speed import inference_speed
@@ -36,8 +37,9 @@ def run_demo(
     """Everything the demo measured, in plain values; text, run and results lie in ``folder``."""
     teacher = demo_teacher()
     say(f"teacher: {teacher.parent.name}, weights checked by SHA-256")
-    folder.mkdir(parents=True, exist_ok=True)
-    train, held_out = folder / "train.txt", folder / "held-out.txt"
+    texts = folder / "text"
+    texts.mkdir(parents=True, exist_ok=True)
+    train, held_out = texts / "train.txt", texts / "held-out.txt"
     size = write_demo_text(train, held_out)
     say(
         f"text: {size / 1e6:.1f} MB of documentation from this machine, {held_out.stat().st_size / 1e6:.2f} MB of it held out"
@@ -45,7 +47,7 @@ def run_demo(
 
     config = DistillConfig(
         teacher=str(teacher), student=f"{LAYERS}x{WIDTH}", student_heads=HEADS, data=(str(train),), validation=(str(held_out),),
-        max_length=64, batch_size=32, steps=steps, learning_rate=2e-3, output=str(folder), overwrite=True,
+        max_length=64, batch_size=32, steps=steps, learning_rate=2e-3, output=str(folder / "run"), overwrite=True,
     )  # fmt: skip
     result = distill(config, registry, reporter)
     assert isinstance(result, DistillResult)

@@ -8,7 +8,17 @@ import torch
 
 from reldistill.errors import UsageError
 
-__all__ = ["bf16_is_fast", "default_micro_batch_tokens", "memory_bytes", "resolve_device", "resolve_precision"]
+__all__ = [
+    "bf16_is_fast",
+    "default_micro_batch_tokens",
+    "memory_bytes",
+    "precision_name",
+    "resolve_device",
+    "resolve_precision",
+]
+
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def resolve_device(name: str) -> torch.device:
@@ -37,7 +47,12 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """``fp32`` or ``bf16`` as a dtype; ``auto`` is bf16 where :func:`bf16_is_fast`."""
     if name == "auto":
         name = "bf16" if bf16_is_fast(device) else "fp32"
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+    return PRECISIONS[name]
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """``fp32`` or ``bf16``."""
+    return next(name for name, precision in PRECISIONS.items() if precision == dtype)
 
 
 def memory_bytes(device: torch.device) -> int | None:

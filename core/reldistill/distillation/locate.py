@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from reldistill.errors import PluginError, UsageError
+from reldistill.errors import PluginError, UsageError, in_one_line
 from reldistill.hub.models import VOCABULARY_FILES, fetch_model
 from reldistill.local_path import local_path
 from reldistill.registry import RESTRICTION, Provided, Registry, not_provided
@@ -59,7 +59,7 @@ class Teacher:
             tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
             raise UsageError(
-                f"teacher {self.label}: its tokenizer cannot be read: {_first_line(error)}",
+                f"teacher {self.label}: its tokenizer cannot be read: {in_one_line(error)}",
                 hint="The folder needs the tokenizer's files beside config.json (tokenizer.json, tokenizer_config.json).",
             ) from error
         if not any((self.folder / name).is_file() for name in VOCABULARY_FILES):
@@ -71,6 +71,12 @@ class Teacher:
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(
                 f"teacher {self.label}: it has no fast tokenizer", hint="Convert it: a tokenizer.json is needed."
+            )
+        if getattr(tokenizer.backend_tokenizer, "encode_special_tokens", False):
+            raise UsageError(
+                f"teacher {self.label}: its tokenizer splits special tokens that stand in a text (split_special_tokens), "
+                "which cannot be handed to the loader",
+                hint='Set "split_special_tokens" to false in its tokenizer_config.json.',
             )
         if (largest := max(tokenizer.get_vocab().values(), default=0)) >= self.config.vocab_size:
             raise UsageError(
@@ -137,7 +143,12 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises one kind or another, some of them its own
-        raise UsageError(f"teacher {name}: its config.json cannot be read: {_first_line(error)}") from error
+        raise UsageError(f"teacher {name}: its config.json cannot be read: {in_one_line(error)}") from error
+    if getattr(config, "is_decoder", False):
+        raise UsageError(
+            f"teacher {name} is a decoder (is_decoder in its config.json): its tokens see only those before them",
+            hint="Teachers are encoders.",
+        )
     serving = [provided for provided in registry.teachers if config.model_type in provided.thing.model_types]
     serving = [provided for provided in serving if provided.source.builtin] or serving
     if len(serving) > 1:
@@ -153,7 +164,3 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
         f"Families: {families}. A plugin can add one: see the hook reldistill_teachers.",
         registry.failures,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

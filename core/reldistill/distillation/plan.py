@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,9 +12,17 @@ from transformers import PretrainedConfig
 from reldistill.config import DistillConfig
 from reldistill.distillation import paper_defaults
 from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops, training_bytes
-from reldistill.distillation.device import default_micro_batch_tokens, memory_bytes, resolve_device, resolve_precision
+from reldistill.distillation.device import (
+    default_micro_batch_tokens,
+    memory_bytes,
+    precision_name,
+    resolve_device,
+    resolve_precision,
+)
 from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights
+from reldistill.distillation.student import check_truncation
+from reldistill.distillation.text_source import TextSource
 from reldistill.errors import UsageError
 from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
 from reldistill.registry import PluginSource, blame
@@ -33,7 +40,7 @@ __all__ = ["Plan", "make_plan"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``plugins`` are those it uses, each once."""
+    """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once."""
 
     config: DistillConfig
     teacher: Teacher
@@ -50,6 +57,7 @@ class Plan:
     precision: torch.dtype
     attention: str
     data: str
+    data_names: str
     plugins: tuple[PluginSource, ...] = field(repr=False)
 
     @property
@@ -82,12 +90,7 @@ class Plan:
     @property
     def precision_in_words(self) -> str:
         """``fp32`` or ``bf16``."""
-        return {torch.float32: "fp32", torch.bfloat16: "bf16"}[self.precision]
-
-    @property
-    def data_names(self) -> str:
-        """The data without the folders that it lies in: what those who get the student may know."""
-        return ", ".join(Path(spec).name or spec for spec in self.config.data) or self.data
+        return precision_name(self.precision)
 
     def tokens(self, corpus: Corpus | None) -> float:
         """Tokens of the whole run: by the corpus's mean length; without a corpus at most this many."""
@@ -138,8 +141,10 @@ class Plan:
         }
 
 
-def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Registry, reporter: Reporter) -> Plan:
-    """Resolve and check every option, and announce what was chosen; ``data`` names the text.
+def make_plan(
+    config: DistillConfig, teacher: Teacher, source: TextSource, registry: Registry, reporter: Reporter
+) -> Plan:
+    """Resolve and check every option, and announce what was chosen.
 
     Raises :class:`UsageError` or :class:`PluginError`.
     """
@@ -163,7 +168,7 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
     context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, reporter.note)
     pairs: Sequence[LayerPair] | None = explicit_pairs(config.layers, context)
     if pairs is None:
-        strategy = registry.layer_strategies.get(config.layers)
+        strategy = registry.layer_strategies.get(config.layers.strip())
         with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
             pairs = tuple(strategy.thing.pairs(context))
         plugins.append(strategy.source)
@@ -180,6 +185,8 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
     )
     with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
         student_config = teacher.adapter.student_config(teacher.config, shape)
+    if config.init == "truncate":
+        check_truncation(teacher, student_config)
     return Plan(
         config=config,
         teacher=teacher,
@@ -195,7 +202,8 @@ def make_plan(config: DistillConfig, teacher: Teacher, data: str, registry: Regi
         device=device,
         precision=resolve_precision(config.precision, device),
         attention="sdpa" if config.attention == "auto" else config.attention,
-        data=data,
+        data=str(source),
+        data_names=source.names,
         plugins=tuple(dict.fromkeys(plugins)),
     )
 

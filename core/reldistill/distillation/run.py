@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from transformers import PreTrainedModel
 
 from reldistill.config import DistillConfig
-from reldistill.distillation.corpus import TextSource, open_corpus, text_source
+from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.metrics_file import MetricsFile
@@ -21,8 +22,9 @@ from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
 from reldistill.distillation.reporter import Reporter
-from reldistill.distillation.run_folder import PROVENANCE, RunFolder
+from reldistill.distillation.run_folder import PROVENANCE, RunFolder, check_output
 from reldistill.distillation.student import new_student, truncated_student, write_student
+from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.trainer import Trainer
 from reldistill.encoder import load_teacher, student_encoder
 from reldistill.errors import DataError
@@ -48,6 +50,13 @@ class DistillResult:
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for JSON."""
+        if self.already_there:
+            return {
+                "run": str(self.folder),
+                "student": str(self.student),
+                "already_there": True,
+                "plan": self.plan.describe(),
+            }
         return {
             "run": str(self.folder), "student": str(self.student), "already_there": self.already_there,
             "parameters": self.parameters, "last_step": dict(self.last_row), "validation": {k: dict(v) for k, v in self.validation.items()},
@@ -91,15 +100,16 @@ def distill(
             f"--validation {held_out}: held-out text is taken from this machine alone",
             hint="Give .txt or .jsonl files, or a corpus of `minictl data build`, that the training does not see.",
         )
-    plan = make_plan(config, teacher, str(source), registry, reporter)
+    plan = make_plan(config, teacher, source, registry, reporter)
+    check_output(config.output)
     reporter.plan(plan)
     if dry_run:
-        return _one_batch(plan, source, reporter)
+        return _one_batch(plan, source, held_out, reporter)
     corpus = _open(plan, source, reporter)
-    folder = RunFolder.of(plan, corpus.fingerprint)
+    validation = _open(plan, held_out, reporter) if held_out else None
+    folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
     if not config.overwrite and folder.is_finished():
         return DistillResult(folder.path, folder.student, plan, already_there=True)
-    validation = _open(plan, held_out, reporter) if held_out else None
     folder.create(plan)
     return _train(plan, corpus, validation, folder, reporter)
 
@@ -147,7 +157,10 @@ def _train(
         json.dumps({"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}, indent=2) + "\n"
     )
     write_student(model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
-    folder.point_latest_here()
+    try:
+        folder.point_latest_here()
+    except OSError as error:
+        reporter.note(f"runs/latest does not lead to the new student: {error.strerror or error}")
     return DistillResult(
         folder.path,
         folder.student,
@@ -166,9 +179,11 @@ def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
             weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
             dtype=plan.precision, attention=plan.attention, device=plan.device,
         )  # fmt: skip
-        model = new_student(plan.student_config, config.seed)
         if config.init == "truncate":
+            torch.manual_seed(config.seed)  # for dropout
             model = truncated_student(plan.teacher, plan.student_config)
+        else:
+            model = new_student(plan.student_config, config.seed)
         model.to(plan.device)  # type: ignore[arg-type]
         student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
         position_offset = adapter.position_offset(plan.teacher.config)
@@ -193,10 +208,12 @@ def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
     return model, trainer
 
 
-def _one_batch(plan: Plan, source: TextSource, reporter: Reporter) -> DryRun:
+def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter) -> DryRun:
     """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         corpus = _open(plan, source, reporter, at_most=plan.config.batch_size, folder=Path(scratch) / "corpus")
+        if held_out is not None:
+            _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
         _, trainer = _trainer(plan, corpus)
         row: dict[str, float] = {}
         trainer.run(1, lambda _step, logged: row.update(logged or {}))

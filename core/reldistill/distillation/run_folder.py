@@ -17,10 +17,12 @@ from reldistill.local_path import local_path
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
 
-__all__ = ["PROVENANCE", "RUNS", "RunFolder"]
+__all__ = ["PROVENANCE", "RUNS", "RunFolder", "check_output"]
 
 RUNS = Path("runs")
 """Where runs lie unless ``--output`` says otherwise, below the current folder."""
+
+LATEST = RUNS / "latest"
 
 PROVENANCE = "distillation.json"
 """In the student's folder: the identity of the run that made it, and its plan."""
@@ -32,7 +34,8 @@ LOCATIONS = ("teacher", "data", "validation")
 class RunFolder:
     """``config.toml``, ``metrics.jsonl`` and ``student/`` of one run.
 
-    ``identity`` is a SHA-256 over all that changes the result: options, teacher, and the tokens of the corpus.
+    ``identity`` is a SHA-256 over all that changes the result or what is measured on the way: options, teacher, and
+    the tokens of the corpora for training and for validation.
     """
 
     def __init__(self, path: Path, identity: str) -> None:
@@ -40,14 +43,13 @@ class RunFolder:
         self.identity = identity
 
     @classmethod
-    def of(cls, plan: Plan, corpus_fingerprint: str) -> RunFolder:
+    def of(cls, plan: Plan, corpora: list[str | None]) -> RunFolder:
         """The folder that ``--output`` names, or ``runs/`` and a name of teacher, student and identity."""
-        options = {name: value for name, value in plan.config.result_options().items() if name not in LOCATIONS}
         recipe = {
-            "options": options,
-            "plan": {name: value for name, value in plan.describe().items() if name not in LOCATIONS},
+            "options": {n: value for n, value in plan.config.result_options().items() if n not in LOCATIONS},
+            "plan": {n: value for n, value in plan.describe().items() if n not in LOCATIONS},
             "teacher": plan.teacher.fingerprint,
-            "corpus": corpus_fingerprint,
+            "corpora": corpora,
         }
         identity = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         if plan.config.output is not None:
@@ -83,11 +85,8 @@ class RunFolder:
         return True
 
     def create(self, plan: Plan) -> None:
-        """Make the folder and write ``config.toml``; :class:`UsageError` where something else is in the way."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise UsageError(f"the run folder {self.path} cannot be made: a file is in the way") from error
+        """Make the folder and write ``config.toml``."""
+        self.path.mkdir(parents=True, exist_ok=True)
         values = {
             name: value
             for name, value in asdict(plan.config).items()
@@ -102,9 +101,31 @@ class RunFolder:
         (self.path / "config.toml").write_text(tomli_w.dumps(values | resolved), encoding="utf-8")
 
     def point_latest_here(self) -> None:
-        """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere."""
+        """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere.
+
+        Raises OSError where that cannot be; the student is whole all the same.
+        """
         RUNS.mkdir(exist_ok=True)
         link = RUNS / f"latest.tmp-{os.getpid()}"
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(self.path.resolve(), RUNS.resolve()), target_is_directory=True)
-        os.replace(link, RUNS / "latest")
+        try:
+            os.replace(link, LATEST)
+        except OSError:
+            link.unlink()
+            raise
+
+
+def check_output(output: str | None) -> None:
+    """Raise :class:`UsageError` for a run folder that cannot be written or is somebody else's; writes nothing."""
+    path = RUNS if output is None else local_path(output)
+    option = f"the folder {RUNS}/" if output is None else f"--output {output}"
+    if path.absolute() == LATEST.absolute():
+        raise UsageError(f"{option}: that is the link to the newest run", hint="Give the run a name of its own.")
+    existing = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not existing.is_dir():
+        raise UsageError(f"{option}: {existing} is a file, not a folder")
+    if not os.access(existing, os.W_OK):
+        raise UsageError(f"{option}: {existing} cannot be written", hint="Give a folder of yours as --output.")
+    if output is not None and existing == path and any(path.iterdir()) and not (path / "metrics.jsonl").is_file():
+        raise UsageError(f"{option}: the folder holds something else than a run", hint="Give an empty or a new folder.")

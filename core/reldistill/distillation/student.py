@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reldistill.distillation.locate import Teacher
 
-__all__ = ["new_student", "truncated_student", "write_student"]
+__all__ = ["check_truncation", "new_student", "truncated_student", "write_student"]
 
 
 def new_student(config: PretrainedConfig, seed: int) -> PreTrainedModel:
@@ -32,20 +32,25 @@ def new_student(config: PretrainedConfig, seed: int) -> PreTrainedModel:
 def truncated_student(teacher: Teacher, config: PretrainedConfig) -> PreTrainedModel:
     """A student made of the teacher's embeddings and first layers; all sizes but the depth must be the teacher's.
 
-    Raises :class:`UsageError` where they are not.
+    Raises what :func:`check_truncation` raises.
     """
+    check_truncation(teacher, config)
+    # Checkpoints of the Hub often come without a pooler; then it is new, as in any student.
+    return read_weights(model_class(config), teacher.weights_folder, config, dtype=torch.float32, may_lack="pooler.")
+
+
+def check_truncation(teacher: Teacher, config: PretrainedConfig) -> None:
+    """Raise :class:`UsageError` unless a student of this configuration can be made of the teacher's first layers."""
     for field in ("hidden_size", "intermediate_size", "num_attention_heads"):
         theirs, ours = getattr(teacher.config, field), getattr(config, field)
         if theirs != ours:
             raise UsageError(
                 f"--init truncate: the student's {field} is {ours}, the teacher's {theirs}",
-                hint="A truncated student keeps the teacher's sizes: set --student, --student-heads and --student-ffn to them, "
-                "or start from random weights.",
+                hint="A truncated student keeps the teacher's sizes: set --student, --student-heads and --student-ffn to "
+                "them, or start from random weights.",
             )
     if config.num_hidden_layers > teacher.layers:
         raise UsageError(f"--init truncate: the teacher has {teacher.layers} layers, not {config.num_hidden_layers}")
-    # Checkpoints of the Hub often come without a pooler; then it is new, as in any student.
-    return read_weights(model_class(config), teacher.weights_folder, config, dtype=torch.float32, may_lack="pooler.")
 
 
 def write_student(

@@ -65,8 +65,9 @@ class Trainer:
                     "tokens_per_second": (self.tokens - counted) / (now - since),
                     "grad_norm": norm,
                 }
-                since, counted = now, self.tokens
             on_step(self.step, row)
+            if row is not None:
+                since, counted = time.perf_counter(), self.tokens  # what a listener does is not training
 
     def train_on(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], float]:
         """One optimiser step; the loss of the global batch, its terms, and the gradient's norm before clipping."""

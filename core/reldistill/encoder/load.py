@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,7 @@ from transformers import AutoModel, PreTrainedModel
 from reldistill.encoder.attention import ATTENTION_BACKENDS
 from reldistill.encoder.encoder import Encoder
 from reldistill.encoder.quiet import quiet_transformers
-from reldistill.errors import CheckpointError
+from reldistill.errors import CheckpointError, in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +72,8 @@ def read_weights(
                 local_files_only=True,
                 **options,
             )
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise CheckpointError(
-            f"the weights in {folder} cannot be read: {(str(error).splitlines() or [''])[0]}"
-        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
+        raise CheckpointError(f"the weights in {folder} cannot be read: {in_one_line(error)}") from error
     model, report = loaded
     lacking = [str(name) for name in report["missing_keys"] if not (may_lack and str(name).startswith(may_lack))]
     lacking += [str(name) for name in report.get("mismatched_keys", ())]

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NoReturn
 
-from reldistill.errors import UsageError
+from reldistill.errors import UsageError, in_one_line
 from reldistill.hub.connection import PATIENCE_SECONDS, HubUnreachable, ask, refusal, transport_errors
 
 __all__ = ["fetch_model"]
@@ -171,7 +171,7 @@ def _raise_refusal(error: Exception, repo_id: str, revision: str | None) -> NoRe
         message, hint = refused
         raise UsageError(message, hint=hint) from error
     raise UsageError(
-        f"the download of the model '{repo_id}' broke off: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        f"the download of the model '{repo_id}' broke off: {in_one_line(error)}",
         hint="Start the same command again: it goes on with the files that are still missing.\n"
         + _offline_hint(repo_id, revision),
     ) from error

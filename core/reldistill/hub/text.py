@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reldistill.errors import DataError, UsageError
+from reldistill.errors import DataError, UsageError, in_one_line
 from reldistill.hub.connection import PATIENCE_SECONDS, HubUnreachable, ask, refusal, transport_errors
 
 if TYPE_CHECKING:
@@ -303,16 +303,12 @@ def _reading(source: HubText, step: Callable[[], Result]) -> Result:
         if refused is not None:
             message, hint = refused
         elif isinstance(error, ConnectionError | TimeoutError | transport_errors()):
-            message = f"lost the connection to the Hugging Face Hub while reading the data set '{source.short_name}': {_first_line(error)}"
+            message = f"lost the connection to the Hugging Face Hub while reading the data set '{source.short_name}': {in_one_line(error)}"
             hint = _offline_hint(source)
         else:  # pyarrow's errors of broken files are ValueErrors; RuntimeError: a data set that is a script
-            message = f"cannot read the data set '{source.short_name}': {_first_line(error)}"
+            message = f"cannot read the data set '{source.short_name}': {in_one_line(error)}"
             hint = "Data sets of parquet, jsonl, csv or text files can be streamed; data sets that are a script cannot."
         raise DataError(message, hint=hint) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _choices(what: str, names: Sequence[str], wrong: str | None) -> str:

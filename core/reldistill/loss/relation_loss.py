@@ -65,7 +65,8 @@ def relation_loss(
 
     Raises:
         UsageError: no relations, an unknown kernel, or relation heads that do not divide both widths.
-        ValueError: teacher and student do not hold the same sequences, or a state was not captured.
+        ValueError: teacher and student do not hold the same sequences, a state was not captured, or
+            ``sequences`` is below 1.
         PluginError: a custom relation gave logits of a wrong shape.
     """
     if not relations:
@@ -82,8 +83,8 @@ def relation_loss(
         for name in relation.needs:
             check_relation_heads(relation_heads, teacher.require(name).shape[1], student.require(name).shape[1])
     divisor = len(student.lengths) if sequences is None else sequences
-    if divisor < 1:
-        divisor = 1  # an empty part of a batch adds nothing, whatever it is divided by
+    if divisor < 1 and (student.lengths or sequences is not None):
+        raise ValueError(f"a loss cannot be divided by {divisor} sequences")
 
     with torch.autocast(
         student.cu_seqlens.device.type, enabled=False

@@ -105,7 +105,8 @@ def _tile(
     teacher_log = torch.log_softmax(teacher_left @ teacher_right.mT, dim=-1)  # [a, r, n]
     student_log = torch.log_softmax(left @ right.mT, dim=-1)
     probability = teacher_log.exp()
-    divergence = torch.dot(probability.flatten(), teacher_log.sub_(student_log).flatten())
+    # sum() adds pairwise; a dot product of a whole tile would lose three digits in fp32.
+    divergence = teacher_log.sub_(student_log).mul_(probability).sum()
     if slopes:
         slope = student_log.exp_().sub_(probability)
         # `left` and `right` carry half of the scale each (see _heads); the slopes of the unscaled states need the other half.

@@ -17,6 +17,7 @@ BERT = BertArchitecture(
         "bert-large-uncased": "google-bert/bert-large-uncased",
         "bert-large-cased": "google-bert/bert-large-cased",
         "bert-large-wwm": "google-bert/bert-large-uncased-whole-word-masking",
+        "bert-large-whole-word-masking": "google-bert/bert-large-uncased-whole-word-masking",
         "bert-large-uncased-wwm": "google-bert/bert-large-uncased-whole-word-masking",
         "bert-large-uncased-whole-word-masking": "google-bert/bert-large-uncased-whole-word-masking",
         "bert-large-cased-whole-word-masking": "google-bert/bert-large-cased-whole-word-masking",

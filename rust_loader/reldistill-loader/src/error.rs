@@ -64,7 +64,7 @@ pub enum Error {
     },
 
     /// A line of an input file is no document.
-    #[error("{}:{line}: {cause}; correct the line, or pass on_error=\"skip\" to leave such lines out", path.display())]
+    #[error("{}:{line}: {cause}; correct the line, or leave such lines out: `minictl data build --on-error skip`, on_error=\"skip\" in Python", path.display())]
     BadLine {
         /// The file.
         path: PathBuf,
@@ -120,7 +120,9 @@ pub enum Error {
     },
 
     /// The output folder holds a finished corpus.
-    #[error("{folder:?} holds a finished corpus; pass overwrite=True to replace it, or another output folder")]
+    #[error(
+        "{folder:?} holds a finished corpus; choose another folder, or replace it: --overwrite, overwrite=True in Python"
+    )]
     CorpusExists {
         /// The output folder.
         folder: PathBuf,

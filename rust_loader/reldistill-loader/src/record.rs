@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for Column<'_> {
         }
         document.ok_or_else(|| {
             de::Error::custom(format!(
-                "no column {:?}; its columns are {others:?}, choose one with text_column",
+                "no column {:?}; its columns are {others:?}, choose one: --text-column, text_column in Python",
                 self.0
             ))
         })
@@ -168,7 +168,10 @@ mod tests {
             (r#"{"text": "a""#, "not JSON: EOF while parsing an object at column 12"),
             (r#"{"text": "a"} x"#, "not JSON: trailing characters at column 15"),
             (r#"{"text": "\ud800"}"#, "not JSON: unexpected end of hex escape at column 17"),
-            (r#"{"body": "a"}"#, r#"no column "text"; its columns are ["body"], choose one with text_column"#),
+            (
+                r#"{"body": "a"}"#,
+                r#"no column "text"; its columns are ["body"], choose one: --text-column, text_column in Python"#,
+            ),
             (r#"{"text": 3}"#, r#"invalid type: integer `3`, expected a string in column "text""#),
             (r#"{"text": null}"#, r#"invalid type: null, expected a string in column "text""#),
             (r#"["a"]"#, r#"invalid type: sequence, expected an object with a string in column "text""#),

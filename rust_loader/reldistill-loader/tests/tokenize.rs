@@ -170,7 +170,10 @@ fn a_finished_corpus_is_refused_then_replaced() {
     let large = TokenizeOptions { shard_tokens: 100_000, ..options() };
     texts.build("b.txt", &large).unwrap();
     let before = contents(&texts.output());
-    assert!(message(texts.build("a.txt", &options())).contains("holds a finished corpus; pass overwrite=True"));
+    assert!(
+        message(texts.build("a.txt", &options()))
+            .contains("holds a finished corpus; choose another folder, or replace it")
+    );
 
     // A build that fails leaves the corpus that it was to replace.
     let overwrite = TokenizeOptions { overwrite: true, ..options() };

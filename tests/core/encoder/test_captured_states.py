@@ -170,3 +170,16 @@ def test_a_truncated_file_of_weights_is_a_checkpoint_error(teacher: MakeTeacher,
     (tmp_path / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_teacher(tmp_path / "cut", AutoConfig.from_pretrained(folder), adapter("bert"), [2], EVERYTHING)
+
+
+@pytest.mark.parametrize("kept", [0, 0.5])
+def test_a_truncated_or_empty_pickle_of_weights_is_a_checkpoint_error(
+    teacher: MakeTeacher, tmp_path: Path, kept: float
+) -> None:
+    folder = teacher("bert", layers=LAYERS)
+    shutil.copytree(folder, tmp_path / "old", ignore=shutil.ignore_patterns("*.safetensors"))
+    torch.save(load_file(folder / "model.safetensors"), tmp_path / "whole.bin")
+    whole = (tmp_path / "whole.bin").read_bytes()
+    (tmp_path / "old" / "pytorch_model.bin").write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_teacher(tmp_path / "old", AutoConfig.from_pretrained(folder), adapter("bert"), [2], EVERYTHING)

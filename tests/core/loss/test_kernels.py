@@ -203,3 +203,18 @@ def test_a_custom_relation_of_wrong_shape_is_a_plugin_error() -> None:
 
     with pytest.raises(PluginError, match=r"'flat' gave logits of shape \[4, 12\]"):
         relation_loss(random_states([4], 12, seed=1), random_states([4], 12, seed=2), {Flat(): 1.0}, 2)
+
+
+@pytest.mark.parametrize("heads", [2, 12])
+def test_long_sequences_lose_no_digits_in_single_precision(heads: int) -> None:
+    wide, narrow = (random_states([512], width, seed=width, dtype=torch.float32) for width in (36, 24))
+    exact = [as_leaves(states, torch.float64) for states in (wide, narrow)]
+    value = float(relation_loss(wide, narrow, {NINE[0]: 1.0}, heads).total)
+    expected = float(relation_loss(exact[0], exact[1], {NINE[0]: 1.0}, heads, kernel="reference").total.detach())
+    assert value == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_divisor_below_one_is_refused() -> None:
+    states = random_states([4], 12, seed=1)
+    with pytest.raises(ValueError, match="cannot be divided by -5 sequences"):
+        relation_loss(states, states, {NINE[0]: 1.0}, 2, sequences=-5)
