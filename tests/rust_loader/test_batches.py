@@ -303,7 +303,7 @@ def test_ctrl_c_ends_waiting_for_a_batch(make_corpus: MakeCorpus) -> None:
         started = time.monotonic()
         waiting.send_signal(signal.SIGINT)
         errors = waiting.stderr.read()
-        assert time.monotonic() - started < 3  # a second, and the end of the process on a busy machine
+        assert time.monotonic() - started < 1
     assert "KeyboardInterrupt" in errors
 
 

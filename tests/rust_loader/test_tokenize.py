@@ -235,7 +235,7 @@ def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path: Path, long_bu
         started = time.monotonic()
         build.send_signal(signal.SIGINT)
         errors = build.stderr.read()
-        assert time.monotonic() - started < 3  # a second, and the end of the process on a busy machine
+        assert time.monotonic() - started < 1.5
     assert "KeyboardInterrupt" in errors
     assert not (tmp_path / "corpus").exists()
 

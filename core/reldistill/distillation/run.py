@@ -110,7 +110,6 @@ def distill(
     folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
     if not config.overwrite and folder.is_finished():
         return DistillResult(folder.path, folder.student, plan, already_there=True)
-    folder.create(plan)
     return _train(plan, corpus, validation, folder, reporter)
 
 
@@ -121,6 +120,7 @@ def _train(
     offset = plan.teacher.adapter.position_offset(plan.teacher.config)
     rows: dict[str, float] = {}
     measured: dict[str, dict[str, float]] = {}
+    folder.create(plan)  # not before all that can be refused has been read: what stops there leaves no folder
     with MetricsFile(folder.metrics) as metrics:
 
         def validate(step: int) -> None:

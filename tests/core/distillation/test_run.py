@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import MakeTeacher
-from reldistill import DataError, DistillConfig, DistillResult, UsageError, distill
+from reldistill import CheckpointError, DataError, DistillConfig, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
 from tiny_models import FAMILIES, write_text
 
@@ -184,3 +185,18 @@ def test_a_folder_with_the_student_of_another_run_is_not_taken_for_this_one(
 def test_held_out_text_of_the_hub_is_refused(teacher: MakeTeacher, text: Path, here: Path) -> None:
     with pytest.raises(DataError, match="taken from this machine alone"):
         distill(configure(teacher("bert", layers=3), text, validation=("owner/name",)))
+
+
+def test_a_teacher_that_cannot_be_read_leaves_the_run_folder_free_for_the_next_try(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    shutil.copytree(teacher("bert", layers=3), here / "broken")
+    weights = here / "broken" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    config = configure(here / "broken", text, steps=1, output=str(here / "run"))
+    with pytest.raises(CheckpointError):
+        distill(config)
+    assert not (here / "run").exists()
+    weights.write_bytes(whole)
+    assert run(config).student.is_dir()
