@@ -20,7 +20,7 @@ import pytest
 from transformers import AutoModel, AutoTokenizer
 
 from hub_stub import HubStub, child_environment
-from reldistill.hub.text import WIKIPEDIA_REVISION, XNLI_LANGUAGES
+from reldistill.hub.text_name import WIKIPEDIA_REVISION, XNLI_LANGUAGES
 from tiny_models import documents, make_teacher
 
 pytestmark = pytest.mark.slow

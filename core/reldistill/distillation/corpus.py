@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from reldistill.cache import cache_folder
 from reldistill.errors import DataError
-from reldistill.hub.text import stream_documents
 from reldistill_loader import Corpus, tokenize, tokenize_documents
 
 if TYPE_CHECKING:
@@ -53,14 +52,14 @@ def open_corpus(
     def progress(state: Progress) -> None:
         reporter.tokenising(name, state)
 
+    documents = source.stream(seed=seed)
     try:
-        if source.hub is not None:
-            documents = stream_documents(source.hub, seed=seed)
+        if documents is not None:
             tokenize_documents(
                 documents,
                 teacher.tokenizer_json,
                 folder,
-                source=name,
+                source=source.names,
                 max_length=max_length,
                 max_sequences=at_most,
                 progress=progress,

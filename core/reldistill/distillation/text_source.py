@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reldistill.errors import DataError
-from reldistill.hub.text import HubText, default_text, parse_hub_text
+from reldistill.hub.saved_dataset import SavedDataset, is_saved_dataset
+from reldistill.hub.text_name import HubText, default_text, parse_hub_text
+from reldistill.hub.text_stream import stream_documents
 from reldistill.local_path import local_path
 
 __all__ = ["TextSource", "text_source"]
+
+_FORMATS = ".txt, .jsonl or .parquet files (also .gz and .zst)"
+_SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl", ".parquet") for packed in ("", ".gz", ".zst"))
 
 
 @dataclass(frozen=True)
@@ -20,29 +25,40 @@ class TextSource:
 
     corpus: Path | None = None
     files: tuple[str, ...] = ()
+    saved: SavedDataset | None = None
     hub: HubText | None = None
 
     def __str__(self) -> str:
-        return str(self.corpus or self.hub or ", ".join(self.files))
+        return ", ".join(map(str, self.files or (self.corpus or self.saved or self.hub,)))
 
     @property
     def names(self) -> str:
         """The same without the folders that local text lies in: what those who get the student may know."""
         if self.hub is not None:
             return str(self.hub)
-        return ", ".join(Path(path).name for path in ([self.corpus] if self.corpus else self.files))
+        one = self.saved.folder if self.saved is not None else self.corpus
+        return ", ".join(Path(path).name for path in ((one,) if one is not None else self.files))
 
     def local_files(self) -> list[Path]:
-        """The files behind :attr:`files`, folders walked and globs expanded; a path that exists is no glob."""
-        found: list[Path] = []
+        """The files behind local text, folders walked and globs expanded; a path that exists is no glob."""
+        found: list[Path] = self.saved.files() if self.saved is not None else []
         for spec in self.files:
             for path in [Path(spec)] if Path(spec).exists() else map(Path, sorted(glob.glob(spec, recursive=True))):
                 found += sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         return found
 
+    def stream(self, *, seed: int) -> Iterator[str] | None:
+        """The documents where Python has to fetch them; None where the loader reads files itself.
+
+        ``seed`` decides the order of documents of the Hub.
+        """
+        if self.hub is not None:
+            return stream_documents(self.hub, seed=seed)
+        return self.saved.stream() if self.saved is not None else None
+
 
 def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSource:
-    """Tell the three kinds apart; without a ``spec`` the default text of the family, from the Hub.
+    """Tell the kinds apart; without a ``spec`` the default text of the family, from the Hub.
 
     Raises :class:`DataError` where a path does not exist or kinds are mixed.
     """
@@ -61,25 +77,33 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
             f"--data {missing}: no such file or folder",
             hint="Local text and data sets of the Hub cannot be mixed in one run.",
         )
-    corpora = [spec for spec in specs if (local_path(spec) / "manifest.json").is_file()]
-    if corpora and len(specs) > 1:
-        raise DataError(
-            f"--data {corpora[0]} is a corpus and cannot be joined with other data",
-            hint="Give one corpus, or any number of text files that are made into one.",
-        )
+    paths = [local_path(spec) for spec in specs]
+    corpora = [path for path in paths if (path / "manifest.json").is_file()]
+    saved = [path for path in paths if is_saved_dataset(path)]
+    for kind, found, instead in (
+        ("corpus", corpora, "one corpus, or any number of text files that are made into one"),
+        ("saved data set", saved, "one saved data set alone"),
+    ):
+        if found and len(paths) > 1:
+            raise DataError(
+                f"--data {found[0]} is a {kind} and cannot be joined with other data", hint=f"Give {instead}."
+            )
     if corpora:
-        return TextSource(corpus=local_path(corpora[0]))
-    return TextSource(files=tuple(str(local_path(spec)) for spec in specs))
+        return TextSource(corpus=corpora[0])
+    if saved:
+        return TextSource(saved=SavedDataset(saved[0], text_column))
+    return TextSource(files=tuple(map(str, paths)))
 
 
 def _is_local(spec: str) -> bool:
     path = local_path(spec)
-    looks_local = spec.startswith((".", "/", "~")) or spec.endswith((".txt", ".jsonl")) or any(c in spec for c in "*?[")
+    looks_local = spec.startswith((".", "/", "~")) or spec.endswith(_SUFFIXES) or any(c in spec for c in "*?[")
     if path.exists() or glob.glob(str(path), recursive=True):
         return True
     if looks_local or "/" not in spec:
         raise DataError(
             f"--data {spec}: no such file or folder",
-            hint="Give .txt or .jsonl files, folders or globs of them, a corpus of `minictl data build`, or owner/name on the Hub.",
+            hint=f"Give {_FORMATS}, folders or globs of them, a folder of save_to_disk, a corpus of "
+            "`minictl data build`, or owner/name on the Hub.",
         )
     return False

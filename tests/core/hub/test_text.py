@@ -17,7 +17,8 @@ import pytest
 
 from hub_stub import HubStub, child_environment
 from reldistill.errors import UsageError
-from reldistill.hub.text import WIKIPEDIA_REVISION, HubText, default_text, parse_hub_text, stream_documents
+from reldistill.hub.text_name import WIKIPEDIA_REVISION, HubText, default_text, parse_hub_text
+from reldistill.hub.text_stream import stream_documents
 
 ROOT = Path(__file__).parents[3]
 WIKIPEDIA = "wikimedia/wikipedia"
@@ -31,7 +32,8 @@ import dataclasses, itertools, json, sys, time
 nap = time.sleep
 time.sleep = lambda seconds: nap(seconds / 20)  # the clients' waits before they try again, and datasets' at the end
 from reldistill.errors import ReldistillError
-from reldistill.hub.text import HubText, stream_documents
+from reldistill.hub.text_name import HubText
+from reldistill.hub.text_stream import stream_documents
 answers = {}
 for name, case in json.load(sys.stdin).items():
     source = HubText(**{**case["source"], "configs": tuple(case["source"].get("configs", ()))})
@@ -275,7 +277,8 @@ time.sleep = lambda seconds: nap(seconds / 200)
 with HubStub(Path({str(data_sets)!r})) as hub:
     os.environ.update(hub.environment(Path({str(tmp_path)!r})))
     from reldistill.errors import DataError
-    from reldistill.hub.text import parse_hub_text, stream_documents
+    from reldistill.hub.text_name import parse_hub_text
+    from reldistill.hub.text_stream import stream_documents
     seen = 0
     try:
         for document in stream_documents(parse_hub_text("acme/bare:many")):
@@ -334,7 +337,10 @@ def test_default_text_is_pinned_and_reads_back() -> None:
 
 
 def test_importing_is_cheap() -> None:
-    script = "import sys, reldistill.hub.models, reldistill.hub.text; print({'torch', 'datasets', 'huggingface_hub'} & set(sys.modules))"
+    script = (
+        "import sys, reldistill.hub.models, reldistill.hub.text_name, reldistill.hub.text_stream; "
+        "print({'torch', 'datasets', 'huggingface_hub'} & set(sys.modules))"
+    )
     child = subprocess.run(
         [sys.executable, "-c", script],
         env={"PYTHONPATH": str(ROOT / "core")},
