@@ -4,11 +4,15 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use aho_corasick::AhoCorasick;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, Model, PostProcessor, PostProcessorWrapper, Token, Tokenizer, TruncationDirection};
 
 use crate::error::{Error, Result};
 use crate::manifest::{TokenDtype, TokenizerEntry, hexadecimal};
+use crate::piece_cache::PieceCache;
+use crate::pieces::Pieces;
 use crate::special_tokens::special_ids;
 
 /// The greatest `max_length`: a record batch holds at least one sequence and should stay small.
@@ -16,17 +20,40 @@ pub(crate) const LONGEST_SEQUENCE: usize = 1 << 20;
 
 /// Turns a document into the windows of ids that transformers' fast tokenizer gives for
 /// `truncation=True, max_length=…, return_overflowing_tokens=True, stride=0`.
+///
+/// Where the tokenizer's pipeline is of a known kind, a document is cut into pieces that do not influence each other
+/// (`pieces`), and the ids of pieces that came before are looked up. Others go through the `tokenizers` library whole.
 pub struct Encoder {
     /// Without truncation, padding and special tokens. Truncating inside of it would lose text: tokenizers 0.23.2
     /// stops at `max_length` tokens, before it cuts what it has into windows.
     tokenizer: Tokenizer,
     /// Adds the special tokens to each window.
     post_processor: Option<PostProcessorWrapper>,
+    fast: Option<FastPath>,
     /// Tokens of the text in a full window.
     window: usize,
     name: String,
     entry: TokenizerEntry,
     dtype: TokenDtype,
+}
+
+/// How documents are encoded piece by piece.
+struct FastPath {
+    pieces: Pieces,
+    /// Finds what might be an added token; such a document takes the plain path.
+    added_tokens: AhoCorasick,
+    /// Special tokens before and after the text.
+    prefix: Vec<u32>,
+    suffix: Vec<u32>,
+}
+
+/// What a thread remembers from document to document.
+#[derive(Default)]
+pub struct Scratch {
+    cache: PieceCache,
+    ids: Vec<u32>,
+    window: Vec<u32>,
+    word: String,
 }
 
 impl Encoder {
@@ -69,7 +96,19 @@ impl Encoder {
         tokenizer.with_padding(None).with_post_processor(None::<PostProcessorWrapper>);
         tokenizer.with_truncation(None).map_err(|error| unusable(error.to_string()))?;
         let (window, dtype) = (max_length - special_tokens, TokenDtype::holding(largest_id));
-        Ok(Self { tokenizer, post_processor, window, name, entry, dtype })
+        let fast = FastPath::of(bytes, &tokenizer, post_processor.as_ref());
+        Ok(Self { tokenizer, post_processor, fast, window, name, entry, dtype })
+    }
+
+    /// The same without the fast path: the `tokenizers` library alone, to compare with.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self { fast: None, ..self }
+    }
+
+    /// Whether its documents are encoded piece by piece.
+    pub fn is_fast(&self) -> bool {
+        self.fast.is_some()
     }
 
     /// What the manifest says about the tokenizer.
@@ -86,22 +125,69 @@ impl Encoder {
     ///
     /// # Errors
     /// What the tokenizer said about this document.
-    pub fn windows(&self, document: &str, mut take: impl FnMut(&[u32])) -> std::result::Result<(), String> {
+    pub fn windows(
+        &self,
+        document: &str,
+        scratch: &mut Scratch,
+        mut take: impl FnMut(&[u32]),
+    ) -> std::result::Result<(), String> {
         // A panic in the tokenizers library must cost a document, not the process: it runs in threads of ours.
-        let encoding = catch_unwind(AssertUnwindSafe(|| self.encode(document)))
-            .map_err(|_| "the tokenizers library panicked on it".to_owned())?
-            .map_err(|error| format!("the tokenizer refused it: {error}"))?;
-        let Some(encoding) = encoding else { return Ok(()) };
-        for window in std::iter::once(&encoding).chain(encoding.get_overflowing()) {
-            if let Some(id) = window.get_ids().iter().find(|&&id| id > self.entry.largest_id) {
-                return Err(format!(
-                    "the tokenizer {} gave id {id}, beyond its vocabulary's largest, {}",
-                    self.name, self.entry.largest_id
-                ));
+        match self.fast.as_ref().filter(|fast| !fast.added_tokens.is_match(document)) {
+            Some(fast) => {
+                catch_unwind(AssertUnwindSafe(|| self.encode_pieces(&fast.pieces, document, scratch)))
+                    .map_err(|_| PANICKED.to_owned())?
+                    .map_err(refused)?;
+                for text in scratch.ids.chunks(self.window) {
+                    scratch.window.clear();
+                    for part in [&fast.prefix[..], text, &fast.suffix] {
+                        scratch.window.extend_from_slice(part);
+                    }
+                    self.check_ids(&scratch.window)?;
+                    take(&scratch.window);
+                }
             }
-            take(window.get_ids());
+            None => {
+                let encoding = catch_unwind(AssertUnwindSafe(|| self.encode(document)))
+                    .map_err(|_| PANICKED.to_owned())?
+                    .map_err(refused)?;
+                let Some(encoding) = encoding else { return Ok(()) };
+                for window in std::iter::once(&encoding).chain(encoding.get_overflowing()) {
+                    self.check_ids(window.get_ids())?;
+                    take(window.get_ids());
+                }
+            }
         }
         Ok(())
+    }
+
+    fn check_ids(&self, ids: &[u32]) -> std::result::Result<(), String> {
+        match ids.iter().find(|&&id| id > self.entry.largest_id) {
+            None => Ok(()),
+            Some(id) => Err(format!(
+                "the tokenizer {} gave id {id}, beyond its vocabulary's largest, {}",
+                self.name, self.entry.largest_id
+            )),
+        }
+    }
+
+    /// The ids of a document into `scratch.ids`.
+    fn encode_pieces(&self, pieces: &Pieces, document: &str, scratch: &mut Scratch) -> tokenizers::Result<()> {
+        let Scratch { cache, ids, word, .. } = scratch;
+        ids.clear();
+        pieces.of_text(document, |piece| {
+            if let Some(known) = cache.get(piece) {
+                ids.extend_from_slice(known);
+                return Ok(());
+            }
+            let start = ids.len();
+            if pieces.word_for_model(piece, word) {
+                ids.extend(self.tokenizer.get_model().tokenize(word)?.iter().map(|token| token.id));
+            } else {
+                ids.extend_from_slice(self.tokenizer.encode_fast(piece, false)?.get_ids());
+            }
+            cache.put(piece, &ids[start..]);
+            Ok(())
+        })
     }
 
     /// The first window, which holds the others; none if the document has no token.
@@ -116,4 +202,44 @@ impl Encoder {
             None => Ok(Some(encoding)),
         }
     }
+}
+
+const PANICKED: &str = "the tokenizers library panicked on it";
+
+fn refused(error: tokenizers::Error) -> String {
+    format!("the tokenizer refused it: {error}")
+}
+
+impl FastPath {
+    /// None where it is not certain to give the ids of the plain path.
+    fn of(bytes: &[u8], tokenizer: &Tokenizer, post_processor: Option<&PostProcessorWrapper>) -> Option<Self> {
+        let description: Value = serde_json::from_slice(bytes).ok()?;
+        let added = tokenizer.get_added_tokens_decoder();
+        // Those that are looked for in normalised text may stand in the text in another form.
+        let normalizes = tokenizer.get_normalizer().is_some();
+        if added.values().any(|token| token.content.is_empty() || (token.normalized && normalizes)) {
+            return None;
+        }
+        let added_tokens = AhoCorasick::new(added.values().map(|token| &token.content)).ok()?;
+        let (prefix, suffix) = match post_processor {
+            None => (Vec::new(), Vec::new()),
+            Some(processor) => around(processor)?,
+        };
+        Some(Self { pieces: Pieces::of(&description, tokenizer)?, added_tokens, prefix, suffix })
+    }
+}
+
+/// What a post-processor puts before and after a text, if that is all it does: seen on texts of one and two tokens.
+fn around(processor: &PostProcessorWrapper) -> Option<(Vec<u32>, Vec<u32>)> {
+    let (first, second) = (u32::MAX, u32::MAX - 1);
+    let processed = |ids: &[u32]| -> Option<Vec<u32>> {
+        let tokens = ids.iter().map(|&id| Token::new(id, "x".to_owned(), (0, 1))).collect();
+        let encoding = processor.process(Encoding::from_tokens(tokens, 0), None, true).ok()?;
+        Some(encoding.get_ids().to_vec())
+    };
+    let one = processed(&[first])?;
+    let at = one.iter().position(|&id| id == first)?;
+    let (prefix, suffix) = (one[..at].to_vec(), one[at + 1..].to_vec());
+    let expected = [&prefix[..], &[first, second], &suffix].concat();
+    (processed(&[first, second])? == expected).then_some((prefix, suffix))
 }

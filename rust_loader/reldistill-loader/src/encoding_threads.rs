@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Scratch};
 use crate::line_chunks::{Chunk, ChunkText, LONGEST_LINE, Source};
 use crate::record::{Record, json_line, text_line};
 
@@ -57,10 +57,11 @@ impl EncodingThreads {
             let (encoder, jobs, done, stop) = (encoder.clone(), jobs.clone(), done.clone(), stop.clone());
             let column = text_column.to_owned();
             thread::Builder::new().name(format!("encode-{number}")).spawn(move || {
+                let mut scratch = Scratch::default();
                 loop {
                     let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((number, chunk)) = job else { break };
-                    let encoded = encode(&encoder, &column, chunk, &stop);
+                    let encoded = encode(&encoder, &mut scratch, &column, chunk, &stop);
                     if done.send((number, encoded)).is_err() {
                         break;
                     }
@@ -105,13 +106,13 @@ impl Drop for EncodingThreads {
     }
 }
 
-fn encode(encoder: &Encoder, column: &str, chunk: Chunk, stop: &AtomicBool) -> EncodedChunk {
+fn encode(encoder: &Encoder, scratch: &mut Scratch, column: &str, chunk: Chunk, stop: &AtomicBool) -> EncodedChunk {
     let Chunk { source, first, text, bytes } = chunk;
     let mut encoded = EncodedChunk { source, first, bytes, outcomes: Vec::new(), ids: Vec::new(), ends: Vec::new() };
     let mut add = |record: Record<'_>| {
         let outcome = match record {
             Ok(None) => Outcome::Blank,
-            Ok(Some(document)) => encoded.document(encoder, &document),
+            Ok(Some(document)) => encoded.document(encoder, scratch, &document),
             Err(cause) => Outcome::Fault(cause),
         };
         encoded.outcomes.push(outcome);
@@ -139,9 +140,9 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl EncodedChunk {
-    fn document(&mut self, encoder: &Encoder, document: &str) -> Outcome {
+    fn document(&mut self, encoder: &Encoder, scratch: &mut Scratch, document: &str) -> Outcome {
         let (ids, ends) = (self.ids.len(), self.ends.len());
-        let windows = encoder.windows(document, |window| {
+        let windows = encoder.windows(document, scratch, |window| {
             self.ids.extend_from_slice(window);
             self.ends.push(self.ids.len());
         });

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use number_words::{build, build_watched, encoder, ids, message, open, tokenizer};
-use reldistill_loader::{Encoder, Error, Manifest, OnError, TokenDtype, TokenizeOptions};
+use reldistill_loader::{Encoder, Error, Manifest, OnError, Scratch, TokenDtype, TokenizeOptions};
 use tempfile::TempDir;
 
 struct Texts(TempDir);
@@ -266,7 +266,7 @@ fn stored_truncation_and_padding_are_ignored() {
     });
     let encoder = Encoder::from_text(&stored.to_string(), 8).unwrap();
     let mut windows = Vec::new();
-    encoder.windows("3 4 5 6 7 8 9", |ids| windows.push(ids.to_vec())).unwrap();
+    encoder.windows("3 4 5 6 7 8 9", &mut Scratch::default(), |ids| windows.push(ids.to_vec())).unwrap();
     assert_eq!(windows, [vec![1, 3, 4, 5, 6, 7, 8, 2], vec![1, 9, 2]]);
     let roles: Vec<_> = encoder.entry().special_ids.iter().map(|(role, &id)| (role.as_str(), id)).collect();
     assert_eq!(roles, [("cls", 1), ("pad", 0), ("sep", 2)]);
