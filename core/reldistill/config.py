@@ -58,13 +58,16 @@ class DistillConfig:
         panel="Method",
     )
     data: tuple[str, ...] = option(
-        "Text (.txt, .jsonl: files, folders, quoted globs), a corpus of `minictl data build`, or a Hub data set "
+        "Text (.txt, .jsonl, .parquet, also .gz and .zst: files, folders, quoted globs), a folder of save_to_disk, a corpus of "
+        "`minictl data build`, or a Hub data set "
         "owner/name:config@revision. Repeatable. (default: Wikipedia from the Hub)", (), panel="Data",
     )  # fmt: skip
     validation: tuple[str, ...] = option(
         "Held-out text or corpus; its relation loss is measured too. Repeatable.", (), panel="Data"
     )
-    text_column: str = option("Column of .jsonl files and Hub data sets that holds the text.", "text", panel="Data")
+    text_column: str = option(
+        "Column of .jsonl and .parquet files and of data sets that holds the text.", "text", panel="Data"
+    )
     max_length: int = option(
         "Longest sequence, in tokens with the special ones; longer documents are split.", 512, panel="Data"
     )

@@ -8,20 +8,27 @@ from typing import Annotated, Literal
 import typer
 
 from reldistill.errors import UsageError
+from reldistill_cli.commands.data_inspect import inspect
+from reldistill_cli.commands.data_verify import verify
 from reldistill_cli.output import print_json, warn
 
-app = typer.Typer(no_args_is_help=True, help="Make corpora of tokens out of text.")
+app = typer.Typer(no_args_is_help=True, help="Make corpora of tokens out of text, look into them, verify them.")
+app.command("inspect")(inspect)
+app.command("verify")(verify)
 
 
 @app.callback()
 def data() -> None:
-    """Make corpora of tokens out of text."""
+    """Make corpora of tokens out of text, look into them, verify them."""
 
 
 @app.command("build")
 def build(
     text: Annotated[
-        list[str], typer.Argument(help=".txt (a document a line) and .jsonl files, folders or globs of them.")
+        list[str],
+        typer.Argument(
+            help=".txt (a document a line), .jsonl and .parquet files, also .gz and .zst; folders or globs of them."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
     teacher: Annotated[
@@ -31,7 +38,7 @@ def build(
         Path | None, typer.Option(exists=True, dir_okay=False, help="A tokenizer.json, taken as it is.")
     ] = None,
     max_length: Annotated[int, typer.Option(min=1, help="Longest sequence, in tokens with the special ones.")] = 512,
-    text_column: Annotated[str, typer.Option(help="Column of .jsonl files that holds the text.")] = "text",
+    text_column: Annotated[str, typer.Option(help="Column of .jsonl and .parquet files that holds the text.")] = "text",
     on_error: Annotated[Literal["raise", "skip"], typer.Option(help="What to do with a broken record.")] = "raise",
     threads: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a corpus that is there.")] = False,

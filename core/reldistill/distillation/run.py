@@ -98,7 +98,7 @@ def distill(
     if held_out is not None and held_out.hub is not None:
         raise DataError(
             f"--validation {held_out}: held-out text is taken from this machine alone",
-            hint="Give .txt or .jsonl files, or a corpus of `minictl data build`, that the training does not see.",
+            hint="Give .txt, .jsonl or .parquet files, or a corpus of `minictl data build`, that the training does not see.",
         )
     plan = make_plan(config, teacher, source, registry, reporter)
     check_output(config.output)

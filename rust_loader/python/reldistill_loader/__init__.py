@@ -11,20 +11,25 @@ from reldistill_loader.errors import CorpusError, InputError, LoaderError
 from reldistill_loader.manifest import Manifest, Shard, SkippedRecord
 from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
 from reldistill_loader.progress import Progress
+from reldistill_loader.summary import CorpusSummary, LengthBin, Padding, summarize
 
 __all__ = [
     "Batch",
     "Batches",
     "Corpus",
     "CorpusError",
+    "CorpusSummary",
     "InputError",
+    "LengthBin",
     "LoaderError",
     "Manifest",
     "PackedBatch",
     "PaddedBatch",
+    "Padding",
     "Progress",
     "Shard",
     "SkippedRecord",
+    "summarize",
     "tokenize",
     "tokenize_documents",
 ]

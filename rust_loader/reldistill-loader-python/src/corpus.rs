@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use numpy::ndarray::ArrayView1;
-use numpy::{Element, PyArray1, PyArrayMethods};
+use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -88,6 +88,11 @@ impl Corpus {
 
     fn length(&self, py: Python<'_>, index: i64) -> PyResult<usize> {
         self.inner.length(position(index)).map_err(|error| to_python(py, error))
+    }
+
+    fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        let lengths = py.detach(|| self.inner.lengths()).map_err(|error| to_python(py, error))?;
+        Ok(lengths.into_pyarray(py))
     }
 
     #[pyo3(signature = (

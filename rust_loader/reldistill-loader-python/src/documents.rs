@@ -86,7 +86,12 @@ impl ChunkSource for Documents<'_> {
         let first = self.next;
         self.next += documents.len() as u64;
         let bytes = documents.iter().map(|document| document.len() as u64).sum();
-        Ok(Some(Chunk { source: self.source.clone(), first, text: ChunkText::Documents(documents), bytes }))
+        Ok(Some(Chunk {
+            source: self.source.clone(),
+            first,
+            text: ChunkText::Documents(documents.into_iter().map(Ok).collect()),
+            bytes,
+        }))
     }
 
     fn names(&self) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
-    ChunkSource, Encoder, LineChunks, Manifest, OnError, Progress, Result, TokenizeOptions, find_input_files,
+    ChunkSource, Encoder, FileChunks, Manifest, OnError, Progress, Result, TokenizeOptions, find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -45,7 +45,7 @@ pub(crate) fn tokenize<'py>(
     let options =
         TokenizeOptions { max_length, text_column, threads, max_sequences, overwrite, on_error, shard_tokens };
     run(py, progress, |_, watch| {
-        let mut source = LineChunks::new(find_input_files(&inputs)?)?;
+        let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?;
         let encoder = tokenizer.encoder(max_length)?;
         reldistill_loader::tokenize(&mut source as &mut dyn ChunkSource, encoder, &output, &options, watch)
     })

@@ -102,6 +102,15 @@ impl Corpus {
         shard.length(sequence)
     }
 
+    /// Tokens of each sequence, in order.
+    ///
+    /// # Errors
+    /// As [`Corpus::length`].
+    pub fn lengths(&self) -> Result<Vec<u32>> {
+        // No sequence has more than 2³¹ tokens.
+        (0..self.sequences()).map(|index| self.length(index).map(|length| length as u32)).collect()
+    }
+
     fn locate(&self, index: u64) -> Result<(&Shard, usize)> {
         if index >= self.sequences() {
             return Err(Error::SequenceOutOfRange { index, sequences: self.sequences() });

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::encoder::{Encoder, Scratch};
-use crate::line_chunks::{Chunk, ChunkText, LONGEST_LINE, Source};
+use crate::file_chunks::{Chunk, ChunkText, LONGEST_LINE, Source};
 use crate::record::{Record, json_line, text_line};
 
 /// A chunk after encoding.
@@ -126,7 +126,7 @@ fn encode(encoder: &Encoder, scratch: &mut Scratch, column: &str, chunk: Chunk, 
             lines(&bytes).all(|line| add(json_line(line, column)));
         }
         ChunkText::Documents(documents) => {
-            documents.into_iter().all(|document| add(Ok(Some(document.into()))));
+            documents.into_iter().all(|document| add(document.map(|text| Some(text.into()))));
         }
         ChunkText::TooLong => {
             add(Err(format!("longer than {} MiB; put its documents on lines of their own", LONGEST_LINE >> 20)));

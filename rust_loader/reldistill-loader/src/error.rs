@@ -26,7 +26,9 @@ pub enum ErrorKind {
 #[non_exhaustive]
 pub enum Error {
     /// No input was given at all.
-    #[error("no inputs were given; pass at least one .txt or .jsonl file, a folder or a glob")]
+    #[error(
+        "no inputs were given; pass at least one .txt, .jsonl or .parquet file (also .gz or .zst), a folder or a glob"
+    )]
     NoInputs,
 
     /// An input is neither a file, nor a folder, nor a glob that matches something.
@@ -48,15 +50,15 @@ pub enum Error {
     },
 
     /// A folder, or a glob, leads to no text file.
-    #[error("input {path:?} holds no .txt or .jsonl file")]
+    #[error("input {path:?} holds no .txt, .jsonl or .parquet file, plain, .gz or .zst")]
     NoTextFile {
         /// The folder or glob as it was given.
         path: PathBuf,
     },
 
-    /// A file was named that is neither `.txt` nor `.jsonl`.
+    /// A file was named that is of no format that is read.
     #[error(
-        "input {path:?} is neither .txt (a document a line) nor .jsonl (an object a line); convert it or rename it"
+        "input {path:?} is neither .txt (a document a line), .jsonl (an object a line) nor .parquet (a row each), plain, .gz or .zst; convert it or rename it"
     )]
     UnsupportedExtension {
         /// The file as it was given.
@@ -70,6 +72,15 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1.
         line: u64,
+        /// What is wrong with it.
+        cause: String,
+    },
+
+    /// An input file as a whole is damaged, or lacks what was asked for.
+    #[error("{}: {cause}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         cause: String,
     },
@@ -248,6 +259,7 @@ impl Error {
             | Error::NoTextFile { .. }
             | Error::UnsupportedExtension { .. }
             | Error::BadLine { .. }
+            | Error::BadFile { .. }
             | Error::BadDocument { .. }
             | Error::Tokenizer { .. }
             | Error::MaxLength { .. }

@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 
 /// How a file holds documents.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFormat {
     /// `.txt`: a document a line.
     Lines,
     /// `.jsonl`: an object a line, one field of which is the document.
     JsonLines,
+    /// `.parquet`: a row each, one column of which is the document.
+    Parquet,
 }
 
 /// A file to read.
@@ -24,6 +27,8 @@ pub struct InputFile {
     pub name: String,
     /// How it holds documents.
     pub format: TextFormat,
+    /// How it is packed.
+    pub compression: Compression,
 }
 
 /// Finds the files that `inputs` name, in their order: a file is itself, a folder is walked, the rest are globs.
@@ -111,12 +116,20 @@ fn walk(root: &Path, files: &mut Vec<InputFile>) -> Result<()> {
 }
 
 fn text_file(path: &Path, name: String) -> Option<InputFile> {
-    let format = match path.extension()?.to_str()? {
+    let base = base_name(path);
+    let (stem, last) = base.rsplit_once('.')?;
+    let (compression, kind) = match last {
+        "gz" => (Compression::Gzip, stem.rsplit_once('.')?.1),
+        "zst" => (Compression::Zstandard, stem.rsplit_once('.')?.1),
+        kind => (Compression::None, kind),
+    };
+    let format = match kind {
         "txt" => TextFormat::Lines,
         "jsonl" => TextFormat::JsonLines,
+        "parquet" => TextFormat::Parquet,
         _ => return None,
     };
-    Some(InputFile { path: path.to_owned(), name, format })
+    Some(InputFile { path: path.to_owned(), name, format, compression })
 }
 
 fn base_name(path: &Path) -> String {

@@ -5,7 +5,7 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files` → `line_chunks` → `record` → `encoder` (in `encoding_threads`) → `corpus_writer` → `shard_writer`,
+//! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `corpus_writer` → `shard_writer`,
 //! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
 #![deny(missing_docs)]
 
@@ -16,17 +16,19 @@ compile_error!("reldistill-loader maps little-endian files into memory and does 
 mod batch;
 mod batches;
 mod checksums;
+mod compression;
 mod corpus;
 mod corpus_folder;
 mod corpus_writer;
 mod encoder;
 mod encoding_threads;
 mod error;
+mod file_chunks;
 mod input_files;
-mod line_chunks;
 mod manifest;
 mod micro_batches;
 mod order;
+mod parquet_rows;
 mod permutation;
 mod piece_cache;
 mod pieces;
@@ -42,11 +44,12 @@ mod tokenize;
 pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
 pub use batches::{BatchOptions, Batches, BatchesState};
 pub use checksums::BLOCK_BYTES;
+pub use compression::Compression;
 pub use corpus::{Corpus, Verify};
 pub use encoder::{Encoder, Scratch};
 pub use error::{Error, ErrorKind, Result};
+pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Source};
 pub use input_files::{InputFile, TextFormat, find_input_files};
-pub use line_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, LineChunks, Source};
 pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
 pub use order::GlobalOrder;
 pub use permutation::Permutation;

@@ -9,7 +9,7 @@ use crate::corpus_writer::CorpusWriter;
 use crate::encoder::Encoder;
 use crate::encoding_threads::{EncodedChunk, EncodingThreads, Outcome};
 use crate::error::{Error, Result};
-use crate::line_chunks::{ChunkSource, Source};
+use crate::file_chunks::{ChunkSource, Source};
 use crate::manifest::{Manifest, Options, SkippedRecord, Totals};
 
 /// How often the caller is heard: for signals and to report progress.
@@ -35,7 +35,7 @@ pub enum OnError {
 pub struct TokenizeOptions {
     /// Greatest number of tokens in a sequence, special tokens included.
     pub max_length: usize,
-    /// The field of a `.jsonl` record that holds the text.
+    /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
     pub text_column: String,
     /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
     pub threads: usize,

@@ -135,8 +135,8 @@ fn inputs_that_lead_nowhere_are_named() {
         ("missing.txt", "missing.txt\" matches no file"),
         ("*.txt2", "*.txt2\" matches no file"),
         ("a.md", "a.md\" is neither .txt"),
-        ("", "\" holds no .txt or .jsonl file"),
-        ("*.md", "*.md\" holds no .txt or .jsonl file"),
+        ("", "\" holds no .txt, .jsonl or .parquet file"),
+        ("*.md", "*.md\" holds no .txt, .jsonl or .parquet file"),
         ("***", "is not a valid glob"),
     ] {
         let message = texts.failure(input, &options());

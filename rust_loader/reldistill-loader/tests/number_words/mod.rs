@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use reldistill_loader::{
-    Corpus, Encoder, Error, LineChunks, Manifest, Progress, Result, TokenizeOptions, Verify, find_input_files, tokenize,
+    Corpus, Encoder, Error, FileChunks, Manifest, Progress, Result, TokenizeOptions, Verify, find_input_files, tokenize,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub fn build_watched(
     options: &TokenizeOptions,
     watch: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<Manifest> {
-    let mut source = LineChunks::new(find_input_files(inputs)?)?;
+    let mut source = FileChunks::new(find_input_files(inputs)?, &options.text_column)?;
     tokenize(&mut source, encoder(999, options.max_length)?, output, options, watch).map(|(manifest, _)| manifest)
 }
 

@@ -1,12 +1,14 @@
-//! Text in pieces of bounded size, each of whole lines: what the encoding threads work on.
+//! Files as chunks of bounded size, each of whole lines or rows: what the encoding threads work on.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::compression::{Compression, Content, read_error};
 use crate::error::{Error, Result};
 use crate::input_files::{InputFile, TextFormat};
+use crate::parquet_rows::ParquetRows;
 
 /// Text in a chunk: small enough to keep many threads busy and a stop quick, large enough to hide the hand-over.
 pub const CHUNK_BYTES: usize = 256 * 1024;
@@ -43,8 +45,8 @@ pub enum ChunkText {
     Lines(Vec<u8>),
     /// Lines of a `.jsonl` file.
     JsonLines(Vec<u8>),
-    /// Documents from elsewhere.
-    Documents(Vec<String>),
+    /// Documents, or what is wrong with them.
+    Documents(Vec<std::result::Result<String, String>>),
     /// A single line, left out for its length.
     TooLong,
 }
@@ -63,52 +65,83 @@ pub trait ChunkSource {
 }
 
 /// Reads files one after the other.
-pub struct LineChunks {
+pub struct FileChunks {
     files: Vec<InputFile>,
+    text_column: String,
     next_file: usize,
     open: Option<OpenFile>,
     bytes_total: u64,
 }
 
-struct OpenFile {
+enum OpenFile {
+    Lines(OpenLines),
+    Rows(OpenRows),
+}
+
+/// A file of lines.
+struct OpenLines {
     path: PathBuf,
-    reader: BufReader<File>,
+    compression: Compression,
+    content: Content,
     source: Arc<Source>,
     format: TextFormat,
     next_line: u64,
+    /// Bytes of the file that chunks stood for so far.
+    reported: u64,
     /// Size of a line beyond all bounds that was passed over and not reported yet.
     too_long: Option<u64>,
 }
 
-impl LineChunks {
-    /// Looks at each file, so that one that is missing is known before hours of work.
+/// A file of rows.
+struct OpenRows {
+    rows: ParquetRows,
+    source: Arc<Source>,
+    next_row: u64,
+    file_bytes: u64,
+}
+
+impl FileChunks {
+    /// Looks at each file, so that one that is missing is known before hours of work. `text_column` is that of
+    /// Parquet files.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn new(files: Vec<InputFile>) -> Result<Self> {
+    pub fn new(files: Vec<InputFile>, text_column: &str) -> Result<Self> {
         let mut bytes_total = 0;
         for file in &files {
             bytes_total += fs::metadata(&file.path).map_err(Error::io("read", &file.path))?.len();
         }
-        Ok(Self { files, next_file: 0, open: None, bytes_total })
+        Ok(Self { files, text_column: text_column.to_owned(), next_file: 0, open: None, bytes_total })
     }
 
     fn open_next(&mut self) -> Result<Option<OpenFile>> {
-        let Some(file) = self.files.get(self.next_file) else { return Ok(None) };
+        let Some(InputFile { path, name, format, compression }) = self.files.get(self.next_file) else {
+            return Ok(None);
+        };
         self.next_file += 1;
-        let opened = File::open(&file.path).map_err(Error::io("open", &file.path))?;
-        Ok(Some(OpenFile {
-            path: file.path.clone(),
-            reader: BufReader::with_capacity(1 << 20, opened),
-            source: Arc::new(Source { name: file.name.clone(), path: Some(file.path.clone()) }),
-            format: file.format.clone(),
-            next_line: 1,
-            too_long: None,
+        let source = Arc::new(Source { name: name.clone(), path: Some(path.clone()) });
+        Ok(Some(match format {
+            TextFormat::Parquet => OpenFile::Rows(OpenRows {
+                rows: ParquetRows::open(path, *compression, &self.text_column)?,
+                source,
+                next_row: 1,
+                file_bytes: fs::metadata(path).map_err(Error::io("read", path))?.len(),
+            }),
+            TextFormat::Lines | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
+                path: path.clone(),
+                compression: *compression,
+                content: Content::open(path, *compression)?,
+                source,
+                format: *format,
+                next_line: 1,
+                reported: 0,
+                too_long: None,
+            }),
         }))
     }
 }
 
-impl ChunkSource for LineChunks {
+impl ChunkSource for FileChunks {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
             if self.open.is_none() {
@@ -133,35 +166,76 @@ impl ChunkSource for LineChunks {
 
 impl OpenFile {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        match self {
+            Self::Lines(lines) => lines.next_chunk(),
+            Self::Rows(rows) => rows.next_chunk(),
+        }
+    }
+}
+
+impl OpenLines {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let first = self.next_line;
+        let failed = read_error(&self.path, self.compression);
         let mut bytes = Vec::new();
         while self.too_long.is_none() && bytes.len() < CHUNK_BYTES {
             let start = bytes.len();
-            let mut bounded = (&mut self.reader).take(LONGEST_LINE as u64 + 1);
-            let read = bounded.read_until(b'\n', &mut bytes).map_err(Error::io("read", &self.path))?;
+            let reader = &mut self.content.reader;
+            let read = reader.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes).map_err(&failed)?;
             if read == 0 {
                 break;
             }
             if read > LONGEST_LINE && bytes.last() != Some(&b'\n') {
                 bytes.truncate(start);
-                let rest = self.reader.skip_until(b'\n').map_err(Error::io("read", &self.path))?;
+                let rest = self.content.reader.skip_until(b'\n').map_err(&failed)?;
                 self.too_long = Some((read + rest) as u64);
             } else {
                 self.next_line += 1;
             }
         }
         if !bytes.is_empty() {
-            let size = bytes.len() as u64;
+            let size = self.stands_for(bytes.len() as u64);
             let text = match self.format {
-                TextFormat::Lines => ChunkText::Lines(bytes),
                 TextFormat::JsonLines => ChunkText::JsonLines(bytes),
+                TextFormat::Lines | TextFormat::Parquet => ChunkText::Lines(bytes),
             };
             return Ok(Some(Chunk { source: self.source.clone(), first, text, bytes: size }));
         }
         Ok(self.too_long.take().map(|size| {
             self.next_line += 1;
-            Chunk { source: self.source.clone(), first, text: ChunkText::TooLong, bytes: size }
+            let bytes = self.stands_for(size);
+            Chunk { source: self.source.clone(), first, text: ChunkText::TooLong, bytes }
         }))
+    }
+
+    /// Bytes of the file behind so many bytes of text.
+    fn stands_for(&mut self, bytes: u64) -> u64 {
+        if self.compression == Compression::None {
+            return bytes;
+        }
+        let now = self.content.file_bytes();
+        now - std::mem::replace(&mut self.reported, now)
+    }
+}
+
+impl OpenRows {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        let (mut documents, mut bytes) = (Vec::new(), 0);
+        while bytes < CHUNK_BYTES {
+            let Some(rows) = self.rows.next_rows()? else { break };
+            bytes += rows.iter().map(|row| row.as_ref().map_or(0, String::len) + 1).sum::<usize>();
+            documents.extend(rows);
+        }
+        if documents.is_empty() {
+            return Ok(None);
+        }
+        let first = self.next_row;
+        self.next_row += documents.len() as u64;
+        // Rows do not lie behind each other in the file: each stands for its share.
+        let up_to =
+            |row: u64| (u128::from(self.file_bytes) * u128::from(row) / u128::from(self.rows.rows().max(1))) as u64;
+        let bytes = up_to(self.next_row - 1) - up_to(first - 1);
+        Ok(Some(Chunk { source: self.source.clone(), first, text: ChunkText::Documents(documents), bytes }))
     }
 }
 
@@ -173,8 +247,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         fs::write(&path, content).unwrap();
-        let file = InputFile { path, name: "a.txt".into(), format: TextFormat::Lines };
-        let mut source = LineChunks::new(vec![file]).unwrap();
+        let (format, compression) = (TextFormat::Lines, Compression::None);
+        let file = InputFile { path, name: "a.txt".into(), format, compression };
+        let mut source = FileChunks::new(vec![file], "text").unwrap();
         assert_eq!(source.bytes_total(), Some(content.len() as u64));
         let (mut found, mut bytes) = (Vec::new(), 0);
         while let Some(chunk) = source.next_chunk().unwrap() {
