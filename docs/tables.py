@@ -63,15 +63,43 @@ def demo_table(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def tokenize_table(found: dict[str, Any]) -> str:
+    """Of ``minictl bench tokenize``."""
+    rows = [
+        "| tokenizer | library | MB per CPU-second, median (least to most) | MB/s | peak memory, MiB | CPU time, ours = 1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for tokenizer in found["tokenizers"]:
+        for name, figures in tokenizer["contestants"].items():
+            speed, ratio = figures["mb_per_cpu_second"], figures["cpu_times_ours"]
+            rows.append(
+                f"| {tokenizer['tokenizer']} | {name} | {speed['median']:.1f} ({speed['least']:.1f} to {speed['greatest']:.1f}) "
+                f"| {figures['mb_per_second']['median']:.1f} | {figures['peak_mib']['median']:.0f} "
+                f"| {ratio['median']:.1f} ({ratio['least']:.1f} to {ratio['greatest']:.1f}) |"
+            )
+    machine, equal = found["environment"], all(tokenizer["ids_equal"] for tokenizer in found["tokenizers"])
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if name != "reldistill")
+    rows += [
+        "",
+        f"{found['text_bytes'] / 1e6:.1f} MB of English, {found['rounds']} rounds in turns, {machine['cores']} cores of "
+        f"{machine['processor']}, {versions}. "
+        + ("The ids of all three are equal, each run." if equal else "The ids differ: do not trust these figures."),
+    ]
+    return "\n".join(rows)
+
+
 def rendered(page: str) -> str:
     """The page with each table between its markers made anew."""
-    for name, table in (("relation_loss", loss_table), ("demo", demo_table)):
+    for name, table in TABLES:
         found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
         begin, end = f"<!-- {name}.json -->\n", f"<!-- end of {name}.json -->"
         head, _, rest = page.partition(begin)
         _, _, tail = rest.partition(end)
         page = f"{head}{begin}\n{table(found)}\n\n{end}{tail}"
     return page
+
+
+TABLES = (("relation_loss", loss_table), ("tokenize", tokenize_table), ("demo", demo_table))
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 from typer.testing import CliRunner
 
 from conftest import MakeTeacher
@@ -125,3 +126,23 @@ def test_the_bytes_do_not_depend_on_the_threads(teacher: MakeTeacher, text: Path
         build(text, "--teacher", teacher("bert"), "-o", f"corpus{threads}", "--threads", threads)
     one, three = ({path.name: path.read_bytes() for path in Path(f"corpus{n}").iterdir()} for n in (1, 3))
     assert one == three
+
+
+def test_a_folder_that_datasets_saved_is_text(teacher: MakeTeacher) -> None:
+    Dataset.from_dict({"body": ["The harbour was quiet.", None, "Gulls argued."]}).save_to_disk("saved")
+    code, out, _ = build("saved", "--teacher", teacher("bert"), "-o", "corpus", "--text-column", "body", "--json")
+    assert code == 0
+    assert json.loads(out)["documents"] == 2
+    tokenizer = locate_teacher(str(teacher("bert")), Registry.installed()).tokenizer
+    assert Corpus.open("corpus").sequence(1).tolist() == tokenizer("Gulls argued.")["input_ids"]
+    assert Corpus.open("corpus").manifest.sources == ("saved",)
+
+
+def test_a_name_that_is_neither_a_path_nor_on_the_hub_is_refused(
+    teacher: MakeTeacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    code, out, err = build("acme/none", "--teacher", teacher("bert"), "-o", "corpus")
+    assert (code, out) == (3, "")
+    assert "acme/none" in err
+    assert not Path("corpus").exists()

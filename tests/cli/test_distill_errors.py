@@ -195,7 +195,7 @@ def test_a_number_out_of_range_names_its_option(run: Any) -> None:
 
 
 def test_data_that_is_not_there_is_a_data_error(run: Any) -> None:
-    check_refused(run(data="missing.txt"), DATA, "error: --data missing.txt: no such file or folder")
+    check_refused(run(data="missing.txt"), DATA, "error: missing.txt: no such file or folder")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def build(
     text: Annotated[
         list[str],
         typer.Argument(
-            help=".txt (a document a line), .jsonl and .parquet files, also .gz and .zst; folders or globs of them."
+            help=".txt (a document a line), .jsonl and .parquet files, also .gz and .zst; folders or globs of them; "
+            "or one data set: a folder of save_to_disk, or owner/name on the Hub."
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
@@ -38,6 +39,10 @@ def build(
         Path | None, typer.Option(exists=True, dir_okay=False, help="A tokenizer.json, taken as it is.")
     ] = None,
     max_length: Annotated[int, typer.Option(min=1, help="Longest sequence, in tokens with the special ones.")] = 512,
+    documents: Annotated[
+        Literal["split", "join"],
+        typer.Option(help="join: short documents become one sequence, [SEP] or </s> between them."),
+    ] = "split",
     text_column: Annotated[str, typer.Option(help="Column of .jsonl and .parquet files that holds the text.")] = "text",
     on_error: Annotated[Literal["raise", "skip"], typer.Option(help="What to do with a broken record.")] = "raise",
     threads: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
@@ -52,17 +57,26 @@ def build(
         raise UsageError(
             "give either --teacher or --tokenizer", hint="--teacher bert-base, or --tokenizer path/to/tokenizer.json."
         )
+    from reldistill.distillation.text_source import streamed_text
     from reldistill_cli.progress import ScreenReporter
-    from reldistill_loader import tokenize
+    from reldistill_loader import tokenize, tokenize_documents
 
     source = teacher_tokenizer(teacher) if teacher is not None else tokenizer
     assert source is not None, "one of the two is given"
     label = ", ".join(text)
     with ScreenReporter() as reporter:
-        manifest = tokenize(
-            text, source, output, max_length=max_length, text_column=text_column, threads=threads, overwrite=overwrite,
-            on_error=on_error, progress=lambda progress: reporter.tokenising(label, progress),
-        )  # fmt: skip
+        streamed = streamed_text(text, text_column)
+        items = streamed.stream(seed=0) if streamed is not None else None
+        if streamed is not None and items is not None:
+            manifest = tokenize_documents(
+                items, source, output, source=streamed.names, max_length=max_length, join=documents == "join",
+                threads=threads, overwrite=overwrite, progress=lambda progress: reporter.tokenising(label, progress),
+            )  # fmt: skip
+        else:
+            manifest = tokenize(
+                text, source, output, max_length=max_length, documents=documents, text_column=text_column, threads=threads,
+                overwrite=overwrite, on_error=on_error, progress=lambda progress: reporter.tokenising(label, progress),
+            )  # fmt: skip
         reporter.tokenised(label)
     if as_json:
         print_json({

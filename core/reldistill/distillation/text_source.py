@@ -13,7 +13,7 @@ from reldistill.hub.text_name import HubText, default_text, parse_hub_text
 from reldistill.hub.text_stream import stream_documents
 from reldistill.local_path import local_path
 
-__all__ = ["TextSource", "text_source"]
+__all__ = ["TextSource", "streamed_text", "text_source"]
 
 _FORMATS = ".txt, .jsonl or .parquet files (also .gz and .zst)"
 _SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl", ".parquet") for packed in ("", ".gz", ".zst"))
@@ -74,7 +74,7 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
     if len(local) < len(specs):
         missing = next(spec for spec in specs if spec not in local)
         raise DataError(
-            f"--data {missing}: no such file or folder",
+            f"{missing}: no such file or folder",
             hint="Local text and data sets of the Hub cannot be mixed in one run.",
         )
     paths = [local_path(spec) for spec in specs]
@@ -95,6 +95,19 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
     return TextSource(files=tuple(map(str, paths)))
 
 
+def streamed_text(specs: Sequence[str], text_column: str) -> TextSource | None:
+    """The one saved data set or data set of the Hub that ``specs`` name; None where they are files.
+
+    Raises :class:`DataError` where neither a path nor the name of a data set is recognised.
+    """
+    if len(specs) != 1:
+        return None
+    path = local_path(specs[0])
+    if is_saved_dataset(path):
+        return TextSource(saved=SavedDataset(path, text_column))
+    return None if _is_local(specs[0]) else text_source(specs, "", text_column)
+
+
 def _is_local(spec: str) -> bool:
     path = local_path(spec)
     looks_local = spec.startswith((".", "/", "~")) or spec.endswith(_SUFFIXES) or any(c in spec for c in "*?[")
@@ -102,7 +115,7 @@ def _is_local(spec: str) -> bool:
         return True
     if looks_local or "/" not in spec:
         raise DataError(
-            f"--data {spec}: no such file or folder",
+            f"{spec}: no such file or folder",
             hint=f"Give {_FORMATS}, folders or globs of them, a folder of save_to_disk, a corpus of "
             "`minictl data build`, or owner/name on the Hub.",
         )

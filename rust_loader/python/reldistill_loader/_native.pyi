@@ -20,6 +20,7 @@ def tokenize(
     output: str | PathLike[str],
     *,
     max_length: int = 512,
+    documents: Literal["split", "join"] = "split",
     text_column: str = "text",
     threads: int = 0,
     max_sequences: int | None = None,
@@ -44,6 +45,10 @@ def tokenize(
         tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
         output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
         max_length: greatest number of tokens in a sequence, special tokens included.
+        documents: `split` makes a sequence of each short document. `join` makes one of consecutive short documents of a
+            file, up to `max_length`, the way RoBERTa packs full sentences: `<s> a </s> b </s>`, with BERT's tokenizer
+            `[CLS] a [SEP] b [SEP]`. It is one sequence for attention and loss alike. The last window of a long document
+            is joined like a short one.
         text_column: the field of a `.jsonl` record, or the column of a `.parquet` file, that holds the text.
         threads: threads that tokenise; 0 for one per processor.
         max_sequences: stop after this many sequences.
@@ -72,6 +77,7 @@ def tokenize_documents(
     *,
     source: str,
     max_length: int = 512,
+    join: bool = False,
     threads: int = 0,
     max_sequences: int | None = None,
     overwrite: bool = False,
@@ -83,6 +89,7 @@ def tokenize_documents(
     Args:
         documents: the documents. What the iterable raises is raised here, and no corpus is written. They are pulled
             in the calling thread some blocks of 256 KiB ahead, so that more may be taken than `max_sequences` needs.
+        join: as `documents="join"` of `tokenize`.
         source: what to call them in the manifest, a Hub id for example.
 
     Raises:

@@ -46,6 +46,8 @@ class Manifest:
     """Ids of those of bos, cls, eos, mask, pad, sep and unk that the tokenizer has."""
     max_length: int
     """Greatest number of tokens in a sequence, special tokens included."""
+    joined: bool
+    """Whether short documents were joined into one sequence."""
     max_sequences: int | None
     """Greatest number of sequences, if there was a bound."""
     text_column: str
@@ -88,6 +90,7 @@ class Manifest:
             largest_id=tokenizer["largest_id"],
             special_ids=tokenizer["special_ids"],
             max_length=options["max_length"],
+            joined=options["documents"] == "join",
             max_sequences=options["max_sequences"],
             text_column=options["text_column"],
             sources=tuple(content["sources"]),

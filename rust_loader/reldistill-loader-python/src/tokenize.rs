@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
-    ChunkSource, Encoder, FileChunks, Manifest, OnError, Progress, Result, TokenizeOptions, find_input_files,
+    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TokenizeOptions,
+    find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -14,7 +15,7 @@ use crate::python_classes::{PROGRESS, manifest};
 
 #[pyfunction]
 #[pyo3(signature = (
-    inputs, tokenizer, output, *, max_length=512, text_column="text", threads=0, max_sequences=None, overwrite=false,
+    inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", threads=0, max_sequences=None, overwrite=false,
     on_error="raise", shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
@@ -24,6 +25,7 @@ pub(crate) fn tokenize<'py>(
     tokenizer: &Bound<'py, PyAny>,
     output: PathBuf,
     max_length: usize,
+    documents: &str,
     text_column: &str,
     threads: usize,
     max_sequences: Option<u64>,
@@ -39,11 +41,20 @@ pub(crate) fn tokenize<'py>(
             return Err(input_error(py, format!("on_error = {other:?} is not allowed; pass \"raise\" or \"skip\"")));
         }
     };
+    let documents = documents_from(py, documents)?;
     let inputs = paths(inputs)?;
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
     let text_column = text_column.to_owned();
-    let options =
-        TokenizeOptions { max_length, text_column, threads, max_sequences, overwrite, on_error, shard_tokens };
+    let options = TokenizeOptions {
+        max_length,
+        documents,
+        text_column,
+        threads,
+        max_sequences,
+        overwrite,
+        on_error,
+        shard_tokens,
+    };
     run(py, progress, |_, watch| {
         let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?;
         let encoder = tokenizer.encoder(max_length)?;
@@ -53,7 +64,7 @@ pub(crate) fn tokenize<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (
-    documents, tokenizer, output, *, source, max_length=512, threads=0, max_sequences=None, overwrite=false,
+    documents, tokenizer, output, *, source, max_length=512, join=false, threads=0, max_sequences=None, overwrite=false,
     shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
@@ -64,6 +75,7 @@ pub(crate) fn tokenize_documents<'py>(
     output: PathBuf,
     source: String,
     max_length: usize,
+    join: bool,
     threads: usize,
     max_sequences: Option<u64>,
     overwrite: bool,
@@ -73,15 +85,31 @@ pub(crate) fn tokenize_documents<'py>(
     if documents.is_instance_of::<pyo3::types::PyString>() {
         return Err(input_error(py, "documents is one str; pass an iterable of them, for example a list".to_owned()));
     }
-    let documents: Py<PyIterator> = documents.try_iter()?.unbind();
+    let items: Py<PyIterator> = documents.try_iter()?.unbind();
+    let documents = if join { DocumentsMode::Join } else { DocumentsMode::Split };
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
-    let options =
-        TokenizeOptions { max_length, threads, max_sequences, overwrite, shard_tokens, ..TokenizeOptions::default() };
+    let options = TokenizeOptions {
+        max_length,
+        documents,
+        threads,
+        max_sequences,
+        overwrite,
+        shard_tokens,
+        ..TokenizeOptions::default()
+    };
     run(py, progress, |raised, watch| {
         let encoder = tokenizer.encoder(max_length)?;
-        let mut source = Documents::new(documents, source, raised);
+        let mut source = Documents::new(items, source, raised);
         reldistill_loader::tokenize(&mut source, encoder, &output, &options, watch)
     })
+}
+
+fn documents_from(py: Python<'_>, documents: &str) -> PyResult<DocumentsMode> {
+    match documents {
+        "split" => Ok(DocumentsMode::Split),
+        "join" => Ok(DocumentsMode::Join),
+        other => Err(input_error(py, format!("documents = {other:?} is not allowed; pass \"split\" or \"join\""))),
+    }
 }
 
 /// Lets go of the interpreter, builds, and gives the manifest or raises what went wrong, in Python or here.

@@ -30,6 +30,8 @@ pub struct Encoder {
     /// Adds the special tokens to each window.
     post_processor: Option<PostProcessorWrapper>,
     fast: Option<FastPath>,
+    /// Special tokens before and after each text, if that is what the post-processor adds.
+    marks: Option<Marks>,
     /// Tokens of the text in a full window.
     window: usize,
     name: String,
@@ -42,10 +44,10 @@ struct FastPath {
     pieces: Pieces,
     /// Finds what might be an added token; such a document takes the plain path.
     added_tokens: AhoCorasick,
-    /// Special tokens before and after the text.
-    prefix: Vec<u32>,
-    suffix: Vec<u32>,
 }
+
+/// Special tokens before and after a text.
+type Marks = (Vec<u32>, Vec<u32>);
 
 /// What a thread remembers from document to document.
 #[derive(Default)]
@@ -96,8 +98,9 @@ impl Encoder {
         tokenizer.with_padding(None).with_post_processor(None::<PostProcessorWrapper>);
         tokenizer.with_truncation(None).map_err(|error| unusable(error.to_string()))?;
         let (window, dtype) = (max_length - special_tokens, TokenDtype::holding(largest_id));
-        let fast = FastPath::of(bytes, &tokenizer, post_processor.as_ref());
-        Ok(Self { tokenizer, post_processor, fast, window, name, entry, dtype })
+        let marks = post_processor.as_ref().map_or_else(|| Some(Marks::default()), marks_of);
+        let fast = marks.as_ref().and_then(|_| FastPath::of(bytes, &tokenizer));
+        Ok(Self { tokenizer, post_processor, fast, marks, window, name, entry, dtype })
     }
 
     /// The same without the fast path: the `tokenizers` library alone, to compare with.
@@ -109,6 +112,11 @@ impl Encoder {
     /// Whether its documents are encoded piece by piece.
     pub fn is_fast(&self) -> bool {
         self.fast.is_some()
+    }
+
+    /// Special tokens before and after each text; none if the post-processor does something else.
+    pub(crate) fn marks(&self) -> Option<&(Vec<u32>, Vec<u32>)> {
+        self.marks.as_ref()
     }
 
     /// What the manifest says about the tokenizer.
@@ -132,14 +140,15 @@ impl Encoder {
         mut take: impl FnMut(&[u32]),
     ) -> std::result::Result<(), String> {
         // A panic in the tokenizers library must cost a document, not the process: it runs in threads of ours.
-        match self.fast.as_ref().filter(|fast| !fast.added_tokens.is_match(document)) {
-            Some(fast) => {
+        let fast = self.fast.as_ref().filter(|fast| !fast.added_tokens.is_match(document));
+        match fast.zip(self.marks.as_ref()) {
+            Some((fast, (prefix, suffix))) => {
                 catch_unwind(AssertUnwindSafe(|| self.encode_pieces(&fast.pieces, document, scratch)))
                     .map_err(|_| PANICKED.to_owned())?
                     .map_err(refused)?;
                 for text in scratch.ids.chunks(self.window) {
                     scratch.window.clear();
-                    for part in [&fast.prefix[..], text, &fast.suffix] {
+                    for part in [&prefix[..], text, suffix] {
                         scratch.window.extend_from_slice(part);
                     }
                     self.check_ids(&scratch.window)?;
@@ -212,7 +221,7 @@ fn refused(error: tokenizers::Error) -> String {
 
 impl FastPath {
     /// None where it is not certain to give the ids of the plain path.
-    fn of(bytes: &[u8], tokenizer: &Tokenizer, post_processor: Option<&PostProcessorWrapper>) -> Option<Self> {
+    fn of(bytes: &[u8], tokenizer: &Tokenizer) -> Option<Self> {
         let description: Value = serde_json::from_slice(bytes).ok()?;
         let added = tokenizer.get_added_tokens_decoder();
         // Those that are looked for in normalised text may stand in the text in another form.
@@ -221,16 +230,12 @@ impl FastPath {
             return None;
         }
         let added_tokens = AhoCorasick::new(added.values().map(|token| &token.content)).ok()?;
-        let (prefix, suffix) = match post_processor {
-            None => (Vec::new(), Vec::new()),
-            Some(processor) => around(processor)?,
-        };
-        Some(Self { pieces: Pieces::of(&description, tokenizer)?, added_tokens, prefix, suffix })
+        Some(Self { pieces: Pieces::of(&description, tokenizer)?, added_tokens })
     }
 }
 
 /// What a post-processor puts before and after a text, if that is all it does: seen on texts of one and two tokens.
-fn around(processor: &PostProcessorWrapper) -> Option<(Vec<u32>, Vec<u32>)> {
+fn marks_of(processor: &PostProcessorWrapper) -> Option<Marks> {
     let (first, second) = (u32::MAX, u32::MAX - 1);
     let processed = |ids: &[u32]| -> Option<Vec<u32>> {
         let tokens = ids.iter().map(|&id| Token::new(id, "x".to_owned(), (0, 1))).collect();

@@ -5,7 +5,7 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `corpus_writer` → `shard_writer`,
+//! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
 //! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
 #![deny(missing_docs)]
 
@@ -25,6 +25,7 @@ mod encoding_threads;
 mod error;
 mod file_chunks;
 mod input_files;
+mod joiner;
 mod manifest;
 mod micro_batches;
 mod order;
@@ -55,4 +56,4 @@ pub use order::GlobalOrder;
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;
-pub use tokenize::{OnError, Progress, TokenizeOptions, tokenize};
+pub use tokenize::{Documents, OnError, Progress, TokenizeOptions, tokenize};

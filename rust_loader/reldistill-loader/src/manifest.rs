@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::checksums::BLOCK_BYTES;
 use crate::corpus_folder::{MANIFEST_NAME, is_shard_name};
 use crate::error::{Error, Result};
+use crate::tokenize::Documents;
 
 /// What stands in `format`, so that a manifest of something else is told apart.
 pub(crate) const FORMAT: &str = "reldistill-corpus";
@@ -66,6 +67,8 @@ pub struct TokenizerEntry {
 pub struct Options {
     /// Greatest number of tokens in a sequence, special tokens included.
     pub max_length: u64,
+    /// What became of documents that are shorter than that.
+    pub documents: Documents,
     /// Greatest number of sequences, if there was a bound.
     pub max_sequences: Option<u64>,
     /// The field of a `.jsonl` record that holds the text.

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::corpus_writer::CorpusWriter;
 use crate::encoder::Encoder;
 use crate::encoding_threads::{EncodedChunk, EncodingThreads, Outcome};
 use crate::error::{Error, Result};
 use crate::file_chunks::{ChunkSource, Source};
+use crate::joiner::Joiner;
 use crate::manifest::{Manifest, Options, SkippedRecord, Totals};
 
 /// How often the caller is heard: for signals and to report progress.
@@ -30,11 +33,23 @@ pub enum OnError {
     Skip,
 }
 
+/// What becomes of documents that are shorter than a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Documents {
+    /// Each is a sequence of its own.
+    Split,
+    /// Consecutive ones of a source become one sequence, with the tokenizer's end marks between them.
+    Join,
+}
+
 /// What decides the result, and how it is made.
 #[derive(Debug, Clone)]
 pub struct TokenizeOptions {
     /// Greatest number of tokens in a sequence, special tokens included.
     pub max_length: usize,
+    /// What becomes of documents that are shorter than that.
+    pub documents: Documents,
     /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
     pub text_column: String,
     /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
@@ -53,6 +68,7 @@ impl Default for TokenizeOptions {
     fn default() -> Self {
         Self {
             max_length: 512,
+            documents: Documents::Split,
             text_column: "text".to_owned(),
             threads: 0,
             max_sequences: None,
@@ -120,9 +136,14 @@ pub fn tokenize(
 ) -> Result<(Manifest, String)> {
     options.check()?;
     let encoder = Arc::new(encoder);
+    let joiner = match options.documents {
+        Documents::Split => None,
+        Documents::Join => Some(Joiner::new(&encoder, options.max_length)?),
+    };
     let writer =
         CorpusWriter::create(output, options.overwrite, encoder.dtype(), options.max_length, options.shard_tokens)?;
-    let mut build = Build { writer, options, totals: Totals::default(), skipped: Vec::new(), bytes_done: 0 };
+    let (totals, skipped) = (Totals::default(), Vec::new());
+    let mut build = Build { writer, options, joiner, totals, skipped, bytes_done: 0 };
     let bytes_total = source.bytes_total();
 
     let thread_count = options.thread_count();
@@ -154,6 +175,7 @@ pub fn tokenize(
     }
     drop(threads);
     watch(&build.progress(bytes_total))?;
+    build.write_pending()?;
     build.finish(&encoder, source.names())
 }
 
@@ -161,6 +183,7 @@ pub fn tokenize(
 struct Build<'a> {
     writer: CorpusWriter,
     options: &'a TokenizeOptions,
+    joiner: Option<Joiner>,
     totals: Totals,
     skipped: Vec<SkippedRecord>,
     bytes_done: u64,
@@ -173,6 +196,9 @@ impl Build<'_> {
 
     fn write(&mut self, encoded: EncodedChunk) -> Result<()> {
         let EncodedChunk { source, first, bytes, outcomes, ids, ends } = encoded;
+        if self.joiner.as_mut().is_some_and(|joiner| joiner.is_new(&source)) {
+            self.write_pending()?;
+        }
         let (mut start, mut ends) = (0, ends.into_iter());
         for (number, outcome) in (first..).zip(outcomes) {
             if self.is_full() {
@@ -186,7 +212,7 @@ impl Build<'_> {
                     self.totals.empty_documents += u64::from(sequences == 0);
                     for end in ends.by_ref().take(sequences) {
                         if !self.is_full() {
-                            self.writer.push(&ids[start..end])?;
+                            self.push(&ids[start..end])?;
                         }
                         start = end;
                     }
@@ -195,6 +221,24 @@ impl Build<'_> {
         }
         self.bytes_done += bytes;
         Ok(())
+    }
+
+    fn push(&mut self, ids: &[u32]) -> Result<()> {
+        match &mut self.joiner {
+            None => self.writer.push(ids),
+            Some(joiner) => match joiner.join(ids) {
+                Some(full) => self.writer.push(&full),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Writes what waits to be joined with more.
+    fn write_pending(&mut self) -> Result<()> {
+        match self.joiner.as_mut().and_then(Joiner::take) {
+            Some(pending) if !self.is_full() => self.writer.push(&pending),
+            _ => Ok(()),
+        }
     }
 
     fn fault(&mut self, source: &Source, number: u64, cause: String) -> Result<()> {
@@ -224,6 +268,7 @@ impl Build<'_> {
     fn finish(self, encoder: &Encoder, sources: Vec<String>) -> Result<(Manifest, String)> {
         let options = Options {
             max_length: self.options.max_length as u64,
+            documents: self.options.documents,
             max_sequences: self.options.max_sequences,
             text_column: self.options.text_column.clone(),
         };

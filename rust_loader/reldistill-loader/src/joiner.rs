@@ -1,0 +1,55 @@
+//! Short documents into one sequence, the way RoBERTa packs full sentences.
+
+use std::sync::Arc;
+
+use crate::encoder::Encoder;
+use crate::error::{Error, Result};
+use crate::file_chunks::Source;
+
+/// Joins consecutive documents of a source: prefix, document, suffix, document, suffix, … up to the greatest length.
+///
+/// RoBERTa's `<s> … </s> … </s>`, and BERT's `[CLS] … [SEP] … [SEP]`. What does not fit any more starts a new sequence.
+/// The last window of a document that had to be cut is joined like a short one.
+pub(crate) struct Joiner {
+    prefix: usize,
+    max_length: usize,
+    source: Option<Arc<Source>>,
+    pending: Vec<u32>,
+}
+
+impl Joiner {
+    /// # Errors
+    /// [`Error::Argument`] if the tokenizer does not put the same marks around each text.
+    pub(crate) fn new(encoder: &Encoder, max_length: usize) -> Result<Self> {
+        let (prefix, _) = encoder.marks().ok_or_else(|| Error::Argument {
+            name: "documents",
+            value: "join".to_owned(),
+            allowed: "this tokenizer does not put the same special tokens around each text; pass \"split\"".to_owned(),
+        })?;
+        Ok(Self { prefix: prefix.len(), max_length, source: None, pending: Vec::new() })
+    }
+
+    /// Whether documents come from another source now: what is pending must not be joined with them.
+    pub(crate) fn is_new(&mut self, source: &Arc<Source>) -> bool {
+        let same = self.source.as_ref().is_some_and(|last| Arc::ptr_eq(last, source));
+        self.source = Some(source.clone());
+        !same
+    }
+
+    /// Adds a sequence, special tokens included; gives the one before if this does not fit behind it.
+    pub(crate) fn join(&mut self, ids: &[u32]) -> Option<Vec<u32>> {
+        let more = &ids[self.prefix..];
+        if !self.pending.is_empty() && self.pending.len() + more.len() <= self.max_length {
+            self.pending.extend_from_slice(more);
+            return None;
+        }
+        let full = std::mem::replace(&mut self.pending, ids.to_vec());
+        (!full.is_empty()).then_some(full)
+    }
+
+    /// What is pending, if anything is.
+    pub(crate) fn take(&mut self) -> Option<Vec<u32>> {
+        let pending = std::mem::take(&mut self.pending);
+        (!pending.is_empty()).then_some(pending)
+    }
+}

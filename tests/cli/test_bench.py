@@ -1,0 +1,34 @@
+"""``minictl bench tokenize`` on a small text, with the real peers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from reldistill_cli.main import app
+from rust_loader.small_tokenizers import byte_level_bpe, word_piece
+
+
+@pytest.mark.slow
+def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
+    text, output = tmp_path / "text.txt", tmp_path / "result.json"
+    text.write_text("the hidden 12 words, é and the rest\n\n" * 500)
+    (tmp_path / "word_piece.json").write_text(word_piece().to_str())
+    (tmp_path / "bpe.json").write_text(byte_level_bpe().to_str())
+    arguments = [text, "--tokenizer", tmp_path / "word_piece.json", "--tokenizer", tmp_path / "bpe.json"]
+    outcome = CliRunner().invoke(
+        app, ["bench", "tokenize", *map(str, arguments), "--rounds", "2", "--json", "-o", str(output)]
+    )
+    assert outcome.exit_code == 0, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert json.loads(output.read_text()) == found
+    assert str(tmp_path) not in outcome.stdout
+    for tokenizer in found["tokenizers"]:
+        assert tokenizer["ids_equal"] is True
+        assert set(tokenizer["contestants"]) == {"reldistill", "tokenizers", "datasets"}
+        for figures in tokenizer["contestants"].values():
+            assert 0 < figures["mb_per_cpu_second"]["least"] <= figures["mb_per_cpu_second"]["greatest"]
+            assert figures["peak_mib"]["median"] > 10
