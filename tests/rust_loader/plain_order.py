@@ -29,3 +29,21 @@ def global_batch(size: int, seed: int, batch_size: int, number: int) -> list[int
     """Corpus indices of a global batch, in order of position."""
     positions = range(number * batch_size, (number + 1) * batch_size)
     return [permuted(size, seed, position // size, position % size) for position in positions]
+
+
+def mixed_batch(parts: list[tuple[int, int]], seed: int, batch_size: int, number: int) -> list[int]:
+    """Indices of a global batch of a mixture, of whose corpora the sizes and the quotas of 65,536 are given."""
+    block_size = sum(quota for _, quota in parts)
+    found = []
+    for position in range(number * batch_size, (number + 1) * batch_size):
+        block = position // block_size
+        draw = permuted(block_size, (seed - GOLDEN_GAMMA) & MASK_64, block, position % block_size)
+        first = 0
+        for corpus, (size, quota) in enumerate(parts):
+            if draw < quota:
+                drawn = block * quota + draw
+                corpus_seed = (seed + corpus * GOLDEN_GAMMA) & MASK_64
+                found.append(first + permuted(size, corpus_seed, drawn // size, drawn % size))
+                break
+            draw, first = draw - quota, first + size
+    return found

@@ -6,7 +6,7 @@ for batch in Corpus.open("corpus/").batches(batch_size=256):
         train(piece.input_ids, piece.position_ids, piece.cu_seqlens)
 """
 
-from reldistill_loader._native import Batch, Batches, Corpus, tokenize, tokenize_documents
+from reldistill_loader._native import Batch, Batches, Corpus, Mixture, tokenize, tokenize_documents
 from reldistill_loader.errors import CorpusError, InputError, LoaderError
 from reldistill_loader.manifest import Manifest, Shard, SkippedRecord
 from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
@@ -23,6 +23,7 @@ __all__ = [
     "LengthBin",
     "LoaderError",
     "Manifest",
+    "Mixture",
     "PackedBatch",
     "PaddedBatch",
     "Padding",

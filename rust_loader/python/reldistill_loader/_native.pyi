@@ -12,7 +12,7 @@ from reldistill_loader.manifest import Manifest
 from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
 from reldistill_loader.progress import Progress
 
-__all__ = ["Batch", "Batches", "Corpus", "tokenize", "tokenize_documents"]
+__all__ = ["Batch", "Batches", "Corpus", "Mixture", "tokenize", "tokenize_documents"]
 
 def tokenize(
     inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
@@ -151,6 +151,10 @@ class Corpus:
         world_size: int = 1,
         prefetch: int = 4,
         position_offset: int = 0,
+        *,
+        threads: int = 1,
+        dtype: Literal["int64", "int32"] = "int64",
+        pin_memory: bool = False,
     ) -> Batches:
         """The endless batches of one rank.
 
@@ -165,16 +169,82 @@ class Corpus:
             layout: what `Batch.micro_batches` gives: `PackedBatch` or `PaddedBatch`.
             rank: this rank, from 0.
             world_size: ranks in all.
-            prefetch: batches to read ahead in a thread; 0 reads each when it is asked for.
+            prefetch: batches to read ahead; 0 reads each when it is asked for.
             position_offset: where `PackedBatch.position_ids` start in each sequence.
+            threads: threads that read ahead, at most `prefetch`. One keeps up with any trainer; more hide a slow disk.
+                They do not alter a batch.
+            dtype: of ids, positions and masks.
+            pin_memory: lock the memory of batches for asynchronous copies to a GPU; needs torch with CUDA. Keep the batch
+                until such a copy has ended: its memory is used again.
 
         Raises:
-            InputError: an argument is out of range, or "padded" was asked for and the tokenizer has no padding token.
+            InputError: an argument is out of range, "padded" was asked for and the tokenizer has no padding token, or
+                `pin_memory` and there is no CUDA device.
         """
 
 @final
+class Mixture:
+    """Several corpora of one tokenizer, drawn from in fixed shares. Used like a `Corpus`; may be pickled.
+
+    In each block of 65,536 positions of its order each corpus has exactly its share of them, at least one, shuffled
+    among those of the others; a corpus goes through shuffled epochs of its own, block by block (one that is smaller than
+    its share of a block comes several times in it, in any order). The order is a function of corpora, shares, seed and
+    batch size alone. Indices count through all corpora, one after the other. A mixture of one
+    corpus is that corpus.
+    """
+
+    def __new__(
+        cls, corpora: Sequence[Corpus], weights: Sequence[float] | None = None, exponent: float | None = None
+    ) -> Mixture:
+        """Mixes corpora.
+
+        Args:
+            corpora: at most 4,096.
+            weights: what the numbers of sequences drawn are in proportion to, one for each corpus.
+            exponent: in their place, the corpora's own numbers of sequences to this power: 1 as they come (default), 0
+                all alike; XLM-R draws its languages with 0.3 (Conneau et al., 2020, section 3.1).
+
+        Raises:
+            InputError: weights or exponent are out of range or both given, or the tokenizers differ.
+        """
+    @property
+    def corpora(self) -> tuple[Corpus, ...]:
+        """The corpora."""
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The exact share of each corpus, from 0 to 1."""
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the corpora's fingerprints and shares; of one corpus, its own."""
+    @property
+    def tokens(self) -> int:
+        """Tokens in all corpora."""
+    def __len__(self) -> int:
+        """Sequences in all corpora."""
+    def __reduce__(self) -> tuple[Any, ...]: ...
+    def locate(self, index: int) -> tuple[int, int]:
+        """The number of the corpus that holds a sequence, and its index there; raises as `Corpus.sequence`."""
+    def sequence(self, index: int) -> NDArray[np.uint16] | NDArray[np.uint32]:
+        """[tokens]: the ids of a sequence; as `Corpus.sequence`."""
+    def batches(
+        self,
+        seed: int = 0,
+        batch_size: int = 256,
+        layout: Literal["packed", "padded"] = "packed",
+        rank: int = 0,
+        world_size: int = 1,
+        prefetch: int = 4,
+        position_offset: int = 0,
+        *,
+        threads: int = 1,
+        dtype: Literal["int64", "int32"] = "int64",
+        pin_memory: bool = False,
+    ) -> Batches:
+        """The endless batches of one rank; as `Corpus.batches`."""
+
+@final
 class Batches:
-    """The endless batches of one rank; made by `Corpus.batches`. After a fork it reads ahead in a thread of its own."""
+    """The endless batches of one rank; made by `Corpus.batches`. After a fork it reads ahead in threads of its own."""
 
     def __iter__(self) -> Batches: ...
     def __next__(self) -> Batch:
@@ -197,7 +267,11 @@ class Batches:
 
 @final
 class Batch:
-    """One rank's share of a global batch."""
+    """One rank's share of a global batch, longest sequences first.
+
+    Its arrays, and tensors made of them, are views of memory that is used again for later batches once the last of
+    them is gone: keep what you look at, and copy what you alter and need unaltered elsewhere.
+    """
 
     @property
     def number(self) -> int:
@@ -207,13 +281,29 @@ class Batch:
         """Sequences of the global batch over all ranks: what the loss is divided by."""
     @property
     def indices(self) -> NDArray[np.int64]:
-        """[sequences]: corpus indices of this rank's sequences."""
+        """[sequences]: indices of this rank's sequences in the corpus or mixture."""
     @property
     def lengths(self) -> tuple[int, ...]:
         """Tokens of each of them."""
     @property
     def tokens(self) -> int:
         """Tokens of all of them."""
+    @property
+    def input_ids(self) -> NDArray[np.int64] | NDArray[np.int32]:
+        """Token ids: packed `[tokens]`, padded `[sequences, width]`, both as in a micro-batch of all of it.
+
+        Raises:
+            InputError: padded, with more than 2**31 - 1 positions: cut it.
+        """
+    @property
+    def position_ids(self) -> NDArray[np.int64] | NDArray[np.int32]:
+        """[tokens]: positions of the packed layout; `InputError` in the padded one."""
+    @property
+    def cu_seqlens(self) -> NDArray[np.int32]:
+        """[sequences + 1]: borders of the packed layout; `InputError` in the padded one, or beyond 2**31 - 1 tokens."""
+    @property
+    def attention_mask(self) -> NDArray[np.int64] | NDArray[np.int32]:
+        """[sequences, width]: 1 for a token, 0 for padding; `InputError` in the packed layout."""
     def __len__(self) -> int:
         """This rank's sequences; 0 if there are more ranks than sequences in the batch."""
     def micro_batches(self, tokens: int) -> list[PackedBatch] | list[PaddedBatch]:
@@ -224,7 +314,8 @@ class Batch:
                 if that is longer.
 
         Returns:
-            The pieces, longest sequences first; none for an empty batch. The arrays are the caller's own.
+            The pieces, longest sequences first; none for an empty batch. Packed ones are views of the batch's memory,
+            padded ones are laid out here.
 
         Raises:
             InputError: `tokens` is 0.

@@ -1,36 +1,55 @@
 //! `Batches` and `Batch`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use reldistill_loader::{BatchesState, PackedMicroBatch, PaddedMicroBatch};
+use reldistill_loader::{BatchOptions, BatchesState, IdDtype, Layout, Mixture, PackedPiece, PaddedPiece};
 
-use crate::errors::{corpus_error, to_python};
+use crate::arrays::array;
+use crate::errors::{corpus_error, input_error, not_allowed, to_python};
+use crate::page_locked::page_locked;
 use crate::python_classes::{PACKED_BATCH, PADDED_BATCH};
 
 /// How long to wait for a batch before Python's signals are looked at again.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How micro-batches are laid out.
-#[derive(Clone, Copy)]
-pub(crate) enum Layout {
-    Packed { position_offset: i64 },
-    Padded { pad_id: u32 },
-}
-
 #[pyclass(frozen, module = "reldistill_loader")]
 pub(crate) struct Batches {
     inner: Mutex<reldistill_loader::Batches>,
-    layout: Layout,
 }
 
 impl Batches {
-    pub(crate) fn new(inner: reldistill_loader::Batches, layout: Layout) -> Self {
-        Self { inner: Mutex::new(inner), layout }
+    /// The batches of a source; what `options` say of layout and dtype is replaced by the arguments behind them.
+    pub(crate) fn new(
+        py: Python<'_>,
+        source: Arc<Mixture>,
+        options: BatchOptions,
+        layout: &str,
+        position_offset: u32,
+        dtype: &str,
+        pin_memory: bool,
+    ) -> PyResult<Self> {
+        let layout = match layout {
+            "packed" => Layout::Packed { position_offset },
+            "padded" => match source.pad_id() {
+                Some(pad_id) => Layout::Padded { pad_id },
+                None => return Err(to_python(py, reldistill_loader::Error::NoPadToken)),
+            },
+            other => return Err(not_allowed(py, "layout", other, ["packed", "padded"])),
+        };
+        let dtype = match dtype {
+            "int32" => IdDtype::Int32,
+            "int64" => IdDtype::Int64,
+            other => return Err(not_allowed(py, "dtype", other, ["int64", "int32"])),
+        };
+        let register = if pin_memory { Some(page_locked(py)?) } else { None };
+        let options = BatchOptions { layout, dtype, ..options };
+        let inner = reldistill_loader::Batches::new(source, options, register).map_err(|error| to_python(py, error))?;
+        Ok(Self { inner: Mutex::new(inner) })
     }
 
     fn lock(&self) -> MutexGuard<'_, reldistill_loader::Batches> {
@@ -48,7 +67,7 @@ impl Batches {
         loop {
             // The lock is taken without the interpreter: whoever holds it may be waiting for that.
             match py.detach(|| self.lock().next(PATIENCE)).map_err(|error| to_python(py, error))? {
-                Some(inner) => return Ok(Batch { inner, layout: self.layout }),
+                Some(inner) => return Ok(Batch { inner }),
                 None => py.check_signals()?,
             }
         }
@@ -93,7 +112,6 @@ where
 #[pyclass(frozen, module = "reldistill_loader")]
 pub(crate) struct Batch {
     inner: reldistill_loader::Batch,
-    layout: Layout,
 }
 
 #[pymethods]
@@ -110,8 +128,7 @@ impl Batch {
 
     #[getter]
     fn indices<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        let indices: Vec<i64> = self.inner.indices.iter().map(|&index| index as i64).collect();
-        indices.into_pyarray(py)
+        self.indices_of(py, 0..self.inner.indices.len())
     }
 
     #[getter]
@@ -122,6 +139,39 @@ impl Batch {
     #[getter]
     fn tokens(&self) -> usize {
         self.inner.tokens()
+    }
+
+    #[getter]
+    fn input_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.inner.layout() {
+            Layout::Packed { .. } => array(py, self.inner.ids(), self.inner.dtype(), 0, [self.inner.tokens()]),
+            Layout::Padded { .. } => self.matrix(py, "input_ids"),
+        }
+    }
+
+    #[getter]
+    fn position_ids<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.inner.positions() {
+            Some(positions) => array(py, positions, self.inner.dtype(), 0, [self.inner.tokens()]),
+            None => Err(self.other_layout(py, "position_ids")),
+        }
+    }
+
+    #[getter]
+    fn cu_seqlens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.inner.layout() {
+            Layout::Packed { .. } if self.inner.indices.is_empty() => Ok(vec![0i32].into_pyarray(py).into_any()),
+            Layout::Packed { .. } => self.whole(py)?.getattr("cu_seqlens"),
+            Layout::Padded { .. } => Err(self.other_layout(py, "cu_seqlens")),
+        }
+    }
+
+    #[getter]
+    fn attention_mask<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self.inner.layout() {
+            Layout::Packed { .. } => Err(self.other_layout(py, "attention_mask")),
+            Layout::Padded { .. } => self.matrix(py, "attention_mask"),
+        }
     }
 
     fn __len__(&self) -> usize {
@@ -135,41 +185,70 @@ impl Batch {
 
     fn micro_batches<'py>(&self, py: Python<'py>, tokens: usize) -> PyResult<Bound<'py, PyList>> {
         let raise = |error| to_python(py, error);
-        let pieces: Vec<Bound<'py, PyAny>> = match self.layout {
-            Layout::Packed { position_offset } => {
-                let pieces = py.detach(|| self.inner.packed(tokens, position_offset)).map_err(raise)?;
-                pieces.into_iter().map(|piece| packed(py, piece)).collect::<PyResult<_>>()?
+        let pieces: Vec<Bound<'py, PyAny>> = match self.inner.layout() {
+            Layout::Packed { .. } => {
+                let pieces = self.inner.packed(tokens).map_err(raise)?;
+                pieces.into_iter().map(|piece| self.packed(py, piece)).collect::<PyResult<_>>()?
             }
             Layout::Padded { pad_id } => {
                 let pieces = py.detach(|| self.inner.padded(tokens, pad_id)).map_err(raise)?;
-                pieces.into_iter().map(|piece| padded(py, piece)).collect::<PyResult<_>>()?
+                pieces.into_iter().map(|piece| self.padded(py, &piece)).collect::<PyResult<_>>()?
             }
         };
         PyList::new(py, pieces)
     }
 }
 
-/// A `PackedBatch`; NumPy takes over the vectors without a copy.
-fn packed<'py>(py: Python<'py>, piece: PackedMicroBatch) -> PyResult<Bound<'py, PyAny>> {
-    let PackedMicroBatch { input_ids, position_ids, cu_seqlens, lengths, indices } = piece;
-    PACKED_BATCH.get(py)?.call1((
-        input_ids.into_pyarray(py),
-        position_ids.into_pyarray(py),
-        cu_seqlens.into_pyarray(py),
-        PyTuple::new(py, lengths)?,
-        indices.into_pyarray(py),
-    ))
-}
+impl Batch {
+    /// All of it as one piece; it has at least one sequence.
+    fn whole<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let pieces = self.micro_batches(py, usize::MAX)?;
+        match pieces.len() {
+            1 => pieces.get_item(0),
+            _ => Err(input_error(py, "this batch has more than 2**31 - 1 tokens; use micro_batches".to_owned())),
+        }
+    }
 
-/// A `PaddedBatch`; NumPy takes over the vectors without a copy.
-fn padded<'py>(py: Python<'py>, piece: PaddedMicroBatch) -> PyResult<Bound<'py, PyAny>> {
-    let PaddedMicroBatch { input_ids, attention_mask, longest, lengths, indices } = piece;
-    let shape = (lengths.len(), longest);
-    let matrix = |values| Array2::from_shape_vec(shape, values).expect("rows are filled up to the longest");
-    PADDED_BATCH.get(py)?.call1((
-        matrix(input_ids).into_pyarray(py),
-        matrix(attention_mask).into_pyarray(py),
-        PyTuple::new(py, lengths)?,
-        indices.into_pyarray(py),
-    ))
+    fn matrix<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        match self.inner.indices.len() {
+            0 => array(py, self.inner.ids(), self.inner.dtype(), 0, [0, 0]),
+            _ => self.whole(py)?.getattr(name),
+        }
+    }
+
+    fn other_layout(&self, py: Python<'_>, name: &str) -> PyErr {
+        let (here, other) = match self.inner.layout() {
+            Layout::Packed { .. } => ("packed", "padded"),
+            Layout::Padded { .. } => ("padded", "packed"),
+        };
+        input_error(py, format!("a {here} batch has no {name}; ask for batches(layout=\"{other}\")"))
+    }
+
+    fn indices_of<'py>(&self, py: Python<'py>, sequences: Range<usize>) -> Bound<'py, PyArray1<i64>> {
+        let indices: Vec<i64> = self.inner.indices[sequences].iter().map(|&index| index as i64).collect();
+        indices.into_pyarray(py)
+    }
+
+    fn packed<'py>(&self, py: Python<'py>, piece: PackedPiece) -> PyResult<Bound<'py, PyAny>> {
+        let PackedPiece { sequences, tokens, cu_seqlens } = piece;
+        let positions = self.inner.positions().expect("packed batches have positions");
+        let dtype = self.inner.dtype();
+        PACKED_BATCH.get(py)?.call1((
+            array(py, self.inner.ids(), dtype, tokens.start, [tokens.len()])?,
+            array(py, positions, dtype, tokens.start, [tokens.len()])?,
+            cu_seqlens.into_pyarray(py),
+            PyTuple::new(py, &self.inner.lengths[sequences.clone()])?,
+            self.indices_of(py, sequences),
+        ))
+    }
+
+    fn padded<'py>(&self, py: Python<'py>, piece: &PaddedPiece) -> PyResult<Bound<'py, PyAny>> {
+        let shape = [piece.sequences.len(), piece.width];
+        PADDED_BATCH.get(py)?.call1((
+            array(py, &piece.input_ids, self.inner.dtype(), 0, shape)?,
+            array(py, &piece.attention_mask, self.inner.dtype(), 0, shape)?,
+            PyTuple::new(py, &self.inner.lengths[piece.sequences.clone()])?,
+            self.indices_of(py, piece.sequences.clone()),
+        ))
+    }
 }

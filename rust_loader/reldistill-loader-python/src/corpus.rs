@@ -10,14 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 use reldistill_loader::{BatchOptions, TokenIds, Verify};
 
-use crate::batches::{Batches, Layout};
+use crate::batches::Batches;
 use crate::documents::Raised;
 use crate::errors::{input_error, to_python};
 use crate::python_classes::manifest;
 
 #[pyclass(frozen, module = "reldistill_loader")]
 pub(crate) struct Corpus {
-    inner: Arc<reldistill_loader::Corpus>,
+    pub(crate) inner: Arc<reldistill_loader::Corpus>,
     verify: String,
 }
 
@@ -80,10 +80,8 @@ impl Corpus {
 
     fn sequence<'py>(slf: &Bound<'py, Self>, index: i64) -> PyResult<Bound<'py, PyAny>> {
         let ids = slf.get().inner.sequence(position(index)).map_err(|error| to_python(slf.py(), error))?;
-        match ids {
-            TokenIds::Uint16(ids) => view(slf, ids),
-            TokenIds::Uint32(ids) => view(slf, ids),
-        }
+        // SAFETY: the ids lie in a map that the corpus owns and never alters.
+        Ok(unsafe { view(slf.as_any(), ids) })
     }
 
     fn length(&self, py: Python<'_>, index: i64) -> PyResult<usize> {
@@ -96,7 +94,8 @@ impl Corpus {
     }
 
     #[pyo3(signature = (
-        seed=0, batch_size=256, layout="packed", rank=0, world_size=1, prefetch=4, position_offset=0
+        seed=0, batch_size=256, layout="packed", rank=0, world_size=1, prefetch=4, position_offset=0, *, threads=1,
+        dtype="int64", pin_memory=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python method")]
     fn batches(
@@ -109,35 +108,40 @@ impl Corpus {
         world_size: usize,
         prefetch: usize,
         position_offset: u32,
+        threads: usize,
+        dtype: &str,
+        pin_memory: bool,
     ) -> PyResult<Batches> {
-        let layout = match layout {
-            "packed" => Layout::Packed { position_offset: i64::from(position_offset) },
-            "padded" => match self.inner.manifest().tokenizer.special_ids.get("pad") {
-                Some(&pad_id) => Layout::Padded { pad_id },
-                None => return Err(to_python(py, reldistill_loader::Error::NoPadToken)),
-            },
-            other => {
-                return Err(input_error(
-                    py,
-                    format!("layout = {other:?} is not allowed; pass \"packed\" or \"padded\""),
-                ));
-            }
-        };
-        let options = BatchOptions { seed, batch_size, rank, world_size, prefetch };
-        let batches = reldistill_loader::Batches::new(self.inner.clone(), options);
-        batches.map(|batches| Batches::new(batches, layout)).map_err(|error| to_python(py, error))
+        let source = Arc::new(self.inner.clone().into());
+        let options = BatchOptions { seed, batch_size, rank, world_size, prefetch, threads, ..BatchOptions::default() };
+        Batches::new(py, source, options, layout, position_offset, dtype, pin_memory)
     }
 }
 
 /// Negative indices are out of range like those beyond the end.
-fn position(index: i64) -> u64 {
+pub(crate) fn position(index: i64) -> u64 {
     u64::try_from(index).unwrap_or(u64::MAX)
 }
 
-/// A read-only array over the map itself, which keeps the corpus alive.
-fn view<'py, T: Element>(corpus: &Bound<'py, Corpus>, ids: &[T]) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the ids lie in a map that the corpus owns and never alters, and the array owns the corpus.
-    let array = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(ids), corpus.clone().into_any()) };
+/// A read-only array over ids where they lie, which keeps their owner alive.
+///
+/// # Safety
+/// The ids live as long as `owner` does, and nobody alters them.
+pub(crate) unsafe fn view<'py>(owner: &Bound<'py, PyAny>, ids: TokenIds<'_>) -> Bound<'py, PyAny> {
+    // SAFETY: as this function's.
+    unsafe {
+        match ids {
+            TokenIds::Uint16(ids) => typed_view(owner, ids),
+            TokenIds::Uint32(ids) => typed_view(owner, ids),
+        }
+    }
+}
+
+/// # Safety
+/// As [`view`].
+unsafe fn typed_view<'py, T: Element>(owner: &Bound<'py, PyAny>, ids: &[T]) -> Bound<'py, PyAny> {
+    // SAFETY: the array owns the owner of the ids.
+    let array = unsafe { PyArray1::borrow_from_array(&ArrayView1::from(ids), owner.clone()) };
     array.readwrite().make_nonwriteable();
-    Ok(array.into_any())
+    array.into_any()
 }

@@ -24,6 +24,11 @@ pub(crate) fn input_error(py: Python<'_>, message: String) -> PyErr {
     raise(py, &INPUT_ERROR, message)
 }
 
+/// An `InputError` for a word that is none of two.
+pub(crate) fn not_allowed(py: Python<'_>, name: &str, value: &str, [one, other]: [&str; 2]) -> PyErr {
+    input_error(py, format!("{name} = {value:?} is not allowed; pass {one:?} or {other:?}"))
+}
+
 /// A `CorpusError` of the binding's own.
 pub(crate) fn corpus_error(py: Python<'_>, message: String) -> PyErr {
     raise(py, &CORPUS_ERROR, message)

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::batch::Batch;
-use crate::corpus::Corpus;
+use crate::batch::{Batch, IdDtype, Layout, Reader};
+use crate::buffer::{BufferPool, Register};
 use crate::error::{Error, Result};
-use crate::order::{GlobalOrder, ORDER_VERSION};
+use crate::mixture::Mixture;
+use crate::order::ORDER_VERSION;
 use crate::prefetch::{Prefetch, Taken};
 
 const MOST_AHEAD: usize = 1024;
+const MOST_THREADS: usize = 256;
 /// A global batch is sorted in memory as a whole.
 const MOST_SEQUENCES: u64 = 1 << 24;
 
@@ -24,8 +26,29 @@ pub struct BatchOptions {
     pub rank: usize,
     /// Ranks in all.
     pub world_size: usize,
-    /// Batches to read ahead in a thread; 0 reads each when it is asked for.
+    /// Batches to read ahead in threads; 0 reads each when it is asked for.
     pub prefetch: usize,
+    /// Threads that read ahead; more than one pays where the disk is slow. They do not alter a batch.
+    pub threads: usize,
+    /// How sequences are laid out.
+    pub layout: Layout,
+    /// The integers of ids and positions.
+    pub dtype: IdDtype,
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            batch_size: 256,
+            rank: 0,
+            world_size: 1,
+            prefetch: 4,
+            threads: 1,
+            layout: Layout::Packed { position_offset: 0 },
+            dtype: IdDtype::Int64,
+        }
+    }
 }
 
 /// Where in its order a run is; the same for all ranks, and valid for any number of ranks.
@@ -37,9 +60,9 @@ pub struct BatchesState {
     pub seed: u64,
     /// Sequences in a global batch.
     pub batch_size: u64,
-    /// Sequences in the corpus.
+    /// Sequences in all corpora.
     pub sequences: u64,
-    /// [`Corpus::fingerprint`].
+    /// [`Mixture::fingerprint`].
     pub corpus: String,
     /// Version of the order.
     pub order: u64,
@@ -47,18 +70,21 @@ pub struct BatchesState {
 
 /// One rank's batches, for ever.
 pub struct Batches {
-    corpus: Arc<Corpus>,
+    source: Arc<Mixture>,
     options: BatchOptions,
+    pool: Arc<BufferPool>,
     next_batch: u64,
     prefetch: Option<Prefetch>,
 }
 
 impl Batches {
-    /// The batches of `corpus` from the first on. Nothing is read before the first one is asked for.
+    /// The batches of a corpus or of several, from the first on. Nothing is read before the first one is asked for.
+    ///
+    /// `register` is told of memory that batches are laid out in when it is made, which is seldom: it is used again.
     ///
     /// # Errors
     /// [`Error::Argument`].
-    pub fn new(corpus: Arc<Corpus>, options: BatchOptions) -> Result<Self> {
+    pub fn new(source: Arc<Mixture>, options: BatchOptions, register: Option<Arc<Register>>) -> Result<Self> {
         let wrong =
             |name, value: u64, allowed: String| Err(Error::Argument { name, value: value.to_string(), allowed });
         if !(1..=MOST_SEQUENCES).contains(&options.batch_size) {
@@ -75,12 +101,18 @@ impl Batches {
         if options.prefetch > MOST_AHEAD {
             return wrong("prefetch", options.prefetch as u64, format!("pass 0 to {MOST_AHEAD} batches"));
         }
-        Ok(Self { corpus, options, next_batch: 0, prefetch: None })
+        if !(1..=MOST_THREADS).contains(&options.threads) {
+            return wrong("threads", options.threads as u64, format!("pass 1 to {MOST_THREADS} threads"));
+        }
+        if options.dtype == IdDtype::Int32 && i32::try_from(source.largest_id()).is_err() {
+            return wrong("largest id", u64::from(source.largest_id()), "it does not fit int32; take int64".into());
+        }
+        Ok(Self { source, options, pool: BufferPool::new(register), next_batch: 0, prefetch: None })
     }
 
-    /// The corpus they come from.
-    pub fn corpus(&self) -> &Arc<Corpus> {
-        &self.corpus
+    /// What they are drawn from.
+    pub fn source(&self) -> &Arc<Mixture> {
+        &self.source
     }
 
     /// The options they were made with.
@@ -95,13 +127,14 @@ impl Batches {
     /// passes over a batch.
     pub fn next(&mut self, patience: Duration) -> Result<Option<Batch>> {
         let batch = if self.options.prefetch == 0 {
-            self.reader()(self.next_batch)
+            self.reader().read(self.next_batch)
         } else {
-            match self.prefetch()?.take(patience) {
+            let next_batch = self.next_batch;
+            match self.prefetch()?.take(next_batch, patience) {
                 Taken::NotYet => return Ok(None),
                 Taken::Batch(batch) => batch,
                 // Read it here: either it works after all, or what is wrong with it happens where it is heard.
-                Taken::Ended => self.reader()(self.next_batch),
+                Taken::Ended => self.reader().read(self.next_batch),
             }
         };
         match batch {
@@ -122,8 +155,8 @@ impl Batches {
             next_batch: self.next_batch,
             seed: self.options.seed,
             batch_size: self.options.batch_size,
-            sequences: self.corpus.sequences(),
-            corpus: self.corpus.fingerprint().to_owned(),
+            sequences: self.source.sequences(),
+            corpus: self.source.fingerprint().to_owned(),
             order: ORDER_VERSION,
         }
     }
@@ -156,16 +189,20 @@ impl Batches {
 
     fn prefetch(&mut self) -> Result<&Prefetch> {
         if self.prefetch.as_ref().is_none_or(|prefetch| !prefetch.is_alive()) {
-            let started = Prefetch::start(self.next_batch, self.options.prefetch, self.reader())
-                .map_err(Error::io("start a thread to read", self.corpus.folder()))?;
+            let BatchOptions { prefetch, threads, .. } = self.options;
+            let started = Prefetch::start(self.reader(), self.next_batch, prefetch, threads)
+                .map_err(Error::io("start a thread to read", self.source.corpora()[0].folder()))?;
             self.prefetch = Some(started);
         }
         Ok(self.prefetch.as_ref().expect("it was just started"))
     }
 
-    fn reader(&self) -> impl Fn(u64) -> Result<Batch> + Send + 'static {
-        let (corpus, BatchOptions { seed, batch_size, rank, world_size, .. }) = (self.corpus.clone(), self.options);
-        let order = GlobalOrder { sequences: corpus.sequences(), seed, batch_size };
-        move |number| Batch::read(&corpus, order, number, rank, world_size)
+    fn reader(&mut self) -> Reader {
+        if !self.pool.is_of_this_process() {
+            self.pool = self.pool.anew();
+        }
+        let BatchOptions { seed, batch_size, rank, world_size, layout, dtype, .. } = self.options;
+        let order = self.source.order(seed, batch_size);
+        Reader { source: self.source.clone(), order, rank, world_size, layout, dtype, pool: self.pool.clone() }
     }
 }

@@ -1,5 +1,6 @@
 //! A finished corpus, open for reading.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -89,8 +90,7 @@ impl Corpus {
     /// # Errors
     /// [`Error::SequenceOutOfRange`], or [`Error::Shard`] if they are damaged.
     pub fn sequence(&self, index: u64) -> Result<TokenIds<'_>> {
-        let (shard, sequence) = self.locate(index)?;
-        shard.sequence(sequence)
+        self.place(index)?.ids()
     }
 
     /// Tokens of sequence `index`, at least 1.
@@ -98,8 +98,7 @@ impl Corpus {
     /// # Errors
     /// As [`Corpus::sequence`]; only what says the length is verified.
     pub fn length(&self, index: u64) -> Result<usize> {
-        let (shard, sequence) = self.locate(index)?;
-        shard.length(sequence)
+        self.place(index).map(|place| place.tokens())
     }
 
     /// Tokens of each sequence, in order.
@@ -111,11 +110,33 @@ impl Corpus {
         (0..self.sequences()).map(|index| self.length(index).map(|length| length as u32)).collect()
     }
 
-    fn locate(&self, index: u64) -> Result<(&Shard, usize)> {
+    /// Where the ids of sequence `index` lie; only what says so has been verified.
+    pub(crate) fn place(&self, index: u64) -> Result<Place<'_>> {
         if index >= self.sequences() {
             return Err(Error::SequenceOutOfRange { index, sequences: self.sequences() });
         }
         let number = self.firsts.partition_point(|&first| first <= index) - 1;
-        Ok((&self.shards[number], (index - self.firsts[number]) as usize))
+        let shard = &self.shards[number];
+        let bytes = shard.place((index - self.firsts[number]) as usize)?;
+        Ok(Place { shard, bytes })
+    }
+}
+
+/// Where the ids of a sequence lie.
+#[derive(Clone)]
+pub(crate) struct Place<'a> {
+    shard: &'a Shard,
+    bytes: Range<usize>,
+}
+
+impl<'a> Place<'a> {
+    /// How many there are.
+    pub(crate) fn tokens(&self) -> usize {
+        self.bytes.len() / self.shard.dtype().bytes()
+    }
+
+    /// The ids, verified.
+    pub(crate) fn ids(&self) -> Result<TokenIds<'a>> {
+        self.shard.ids(self.bytes.clone())
     }
 }

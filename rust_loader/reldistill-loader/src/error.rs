@@ -167,12 +167,32 @@ pub enum Error {
         documents: u64,
     },
 
+    /// Corpora of two tokenizers were to be mixed.
+    #[error("{other:?} was made with another tokenizer than {first:?}; mix corpora of one tokenizer")]
+    OtherTokenizer {
+        /// The first corpus.
+        first: PathBuf,
+        /// One that differs.
+        other: PathBuf,
+    },
+
     /// The padded layout was asked for, but the tokenizer has no padding token.
     #[error(
         "layout=\"padded\" needs a padding token and the corpus's tokenizer has none; use layout=\"packed\", or add \
          a token such as [PAD] to the tokenizer and build the corpus again"
     )]
     NoPadToken,
+
+    /// New memory for batches could not be registered with the device.
+    #[error(
+        "{bytes} bytes cannot be locked into memory for the GPU: {cause}; use pin_memory=False, or fewer batches ahead"
+    )]
+    NotRegistered {
+        /// How much was asked for.
+        bytes: usize,
+        /// What the device's driver said.
+        cause: String,
+    },
 
     /// A path is no folder of a corpus.
     #[error("{folder:?} is not a corpus: there is no such folder; build one first")]
@@ -269,7 +289,9 @@ impl Error {
             | Error::OutputNotAFolder { .. }
             | Error::OutputBusy { .. }
             | Error::NothingToWrite { .. }
-            | Error::NoPadToken => ErrorKind::Input,
+            | Error::OtherTokenizer { .. }
+            | Error::NoPadToken
+            | Error::NotRegistered { .. } => ErrorKind::Input,
             Error::NoCorpus { .. }
             | Error::NotFinished { .. }
             | Error::Manifest { .. }

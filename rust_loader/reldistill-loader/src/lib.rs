@@ -6,7 +6,7 @@
 //!
 //! The way of the data, file by file:
 //! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
-//! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
+//! then `corpus` → `shard` → `mixture` → `order` → `rank_shares` → `batch` (in `prefetch`) → `micro_batches`.
 #![deny(missing_docs)]
 
 // Shards are little-endian and are read where they lie.
@@ -15,6 +15,7 @@ compile_error!("reldistill-loader maps little-endian files into memory and does 
 
 mod batch;
 mod batches;
+mod buffer;
 mod checksums;
 mod compression;
 mod corpus;
@@ -28,6 +29,7 @@ mod input_files;
 mod joiner;
 mod manifest;
 mod micro_batches;
+mod mixture;
 mod order;
 mod parquet_rows;
 mod permutation;
@@ -42,8 +44,9 @@ mod shard_writer;
 mod special_tokens;
 mod tokenize;
 
-pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
+pub use batch::{Batch, IdDtype, Layout, PackedPiece, PaddedPiece};
 pub use batches::{BatchOptions, Batches, BatchesState};
+pub use buffer::{Buffer, BufferPool, Integer, Register};
 pub use checksums::BLOCK_BYTES;
 pub use compression::Compression;
 pub use corpus::{Corpus, Verify};
@@ -52,7 +55,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Source};
 pub use input_files::{InputFile, TextFormat, find_input_files};
 pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
-pub use order::GlobalOrder;
+pub use mixture::Mixture;
+pub use order::{GlobalOrder, OrderPart};
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;

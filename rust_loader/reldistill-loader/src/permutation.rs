@@ -14,7 +14,7 @@
 
 const ROUNDS: usize = 8;
 const SMALLEST_HALF_BITS: u32 = 4;
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A permutation of `0..size` that is a function of size, seed and epoch.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -123,36 +124,36 @@ impl Shard {
         watch()
     }
 
-    /// Tokens of a sequence, by its number in this shard.
-    pub(crate) fn length(&self, sequence: usize) -> Result<usize> {
-        self.locate(sequence).map(|(_, ids)| ids.len())
+    /// How its ids are stored.
+    pub(crate) fn dtype(&self) -> TokenDtype {
+        self.dtype
     }
 
-    /// The ids of a sequence, by its number in this shard.
-    pub(crate) fn sequence(&self, sequence: usize) -> Result<TokenIds<'_>> {
-        let (layout, ids) = self.locate(sequence)?;
+    /// Which bytes are the ids of a sequence, by its number in this shard.
+    pub(crate) fn place(&self, sequence: usize) -> Result<Range<usize>> {
+        let layout = self.layout(sequence / self.sequences_per_record_batch)?;
+        let row = sequence % self.sequences_per_record_batch;
+        let at = layout.offsets.start + 4 * row;
+        self.verify(&(at..at + 8))?;
+        let [start, end] = *aligned::<i32>(&self.map[at..at + 8]) else { unreachable!("eight bytes are two offsets") };
         let width = self.dtype.bytes();
-        let bytes = layout.values.start + ids.start * width..layout.values.start + ids.end * width;
+        let tokens = layout.values.len() / width;
+        match (usize::try_from(start), usize::try_from(end)) {
+            (Ok(first), Ok(last)) if first < last && last <= tokens => {
+                Ok(layout.values.start + first * width..layout.values.start + last * width)
+            }
+            _ => Err(self.damaged(format!("sequence {sequence} is from {start} to {end} of {tokens} tokens"))),
+        }
+    }
+
+    /// The ids that lie in `bytes`, as [`Shard::place`] gave them.
+    pub(crate) fn ids(&self, bytes: Range<usize>) -> Result<TokenIds<'_>> {
         self.verify(&bytes)?;
         let bytes = &self.map[bytes];
         Ok(match self.dtype {
             TokenDtype::Uint16 => TokenIds::Uint16(aligned(bytes)),
             TokenDtype::Uint32 => TokenIds::Uint32(aligned(bytes)),
         })
-    }
-
-    /// The layout of a sequence's record batch, and which of the batch's values are its ids.
-    fn locate(&self, sequence: usize) -> Result<(BatchLayout, std::ops::Range<usize>)> {
-        let layout = self.layout(sequence / self.sequences_per_record_batch)?;
-        let row = sequence % self.sequences_per_record_batch;
-        let at = layout.offsets.start + 4 * row;
-        self.verify(&(at..at + 8))?;
-        let [start, end] = *aligned::<i32>(&self.map[at..at + 8]) else { unreachable!("eight bytes are two offsets") };
-        let tokens = layout.values.len() / self.dtype.bytes();
-        match (usize::try_from(start), usize::try_from(end)) {
-            (Ok(first), Ok(last)) if first < last && last <= tokens => Ok((layout, first..last)),
-            _ => Err(self.damaged(format!("sequence {sequence} is from {start} to {end} of {tokens} tokens"))),
-        }
     }
 
     fn layout(&self, record_batch: usize) -> Result<BatchLayout> {
@@ -168,7 +169,7 @@ impl Shard {
         Ok(layout)
     }
 
-    fn verify(&self, bytes: &std::ops::Range<usize>) -> Result<()> {
+    fn verify(&self, bytes: &Range<usize>) -> Result<()> {
         match &self.verifier {
             Some(verifier) => verifier.verify(&self.map, bytes.clone()).map_err(|cause| self.damaged(cause)),
             None => Ok(()),
@@ -273,8 +274,7 @@ mod tests {
 
     fn ids(shard: &Shard, sequence: usize) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        shard.sequence(sequence)?.append_to(&mut ids);
-        assert_eq!(shard.length(sequence)?, ids.len());
+        shard.ids(shard.place(sequence)?)?.append_to(&mut ids);
         Ok(ids)
     }
 
@@ -376,7 +376,7 @@ mod tests {
         let mut written = written();
         written.entry.sequences = 3;
         let shard = written.open(Verify::FirstTouch).unwrap();
-        let Err(Error::Shard { cause, .. }) = shard.length(0) else { panic!("it has a length") };
+        let Err(Error::Shard { cause, .. }) = shard.place(0) else { panic!("it has a place") };
         assert_eq!(cause, "its record batch has 2 sequences in place of 3");
     }
 
@@ -399,7 +399,7 @@ mod tests {
         let at = bytes.windows(offsets.len()).position(|window| window == offsets).unwrap();
         written.flip(at + 5, 0);
         let shard = written.open(Verify::None).unwrap();
-        let Err(Error::Shard { cause, .. }) = shard.sequence(0) else { panic!("it was read") };
+        let Err(Error::Shard { cause, .. }) = shard.place(0) else { panic!("it has a place") };
         assert_eq!(cause, "sequence 0 is from 0 to 259 of 14 tokens");
     }
 }
