@@ -5,12 +5,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::Mmap;
-
 use crate::checksums::{BLOCK_BYTES, BlockVerifier};
 use crate::corpus::Verify;
 use crate::error::{Error, Result};
 use crate::manifest::{ShardEntry, TokenDtype};
+use crate::mapped_file::MappedFile;
 use crate::shard_layout::{BatchBlock, BatchLayout, footer_range, read_batch, read_footer};
 
 /// The ids of a sequence where they lie in the map.
@@ -47,8 +46,7 @@ impl TokenIds<'_> {
 
 /// A mapped shard.
 pub(crate) struct Shard {
-    path: PathBuf,
-    map: Mmap,
+    map: MappedFile,
     dtype: TokenDtype,
     sequences: usize,
     sequences_per_record_batch: usize,
@@ -79,14 +77,16 @@ impl Shard {
         if bytes != entry.bytes {
             return Err(damaged(format!("it has {bytes} bytes, the manifest says {}", entry.bytes)));
         }
-        // SAFETY: a map is sound while nobody alters or shortens the file under it. This crate never does: shards are
-        // written under another name, and replacing a corpus unlinks the old file, whose content lives on in the map.
-        let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", &path))?;
+        let map = MappedFile::new(path.clone(), &file).map_err(Error::io("map", &path))?;
 
         let verifier = match verify {
             Verify::None => None,
             Verify::FirstTouch | Verify::Full => Some(BlockVerifier::new(entry.block_checksums().map_err(damaged)?)),
         };
+        // Both ends are looked at before it is known which blocks to verify.
+        for end in [0..map.len().min(1), map.len().saturating_sub(1)..map.len()] {
+            map.fault_in(&end).map_err(|cause| damaged(format!("it cannot be read: {cause}")))?;
+        }
         let footer = footer_range(&map).map_err(damaged)?;
         if let Some(verifier) = &verifier {
             verifier.verify(&map, footer.clone()).map_err(damaged)?;
@@ -102,7 +102,6 @@ impl Shard {
             sequences: to_usize(entry.sequences),
             sequences_per_record_batch: to_usize(sequences_per_record_batch),
             record_batches: blocks.into_iter().map(|block| (block, KnownLayout::default())).collect(),
-            path,
             map,
         })
     }
@@ -176,7 +175,7 @@ impl Shard {
     }
 
     fn damaged(&self, cause: String) -> Error {
-        Error::Shard { path: self.path.clone(), cause }
+        Error::Shard { path: self.map.path().to_owned(), cause }
     }
 }
 
