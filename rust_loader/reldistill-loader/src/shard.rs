@@ -84,10 +84,17 @@ impl Shard {
             Verify::FirstTouch | Verify::Full => Some(BlockVerifier::new(entry.block_checksums().map_err(damaged)?)),
         };
         // Both ends are looked at before it is known which blocks to verify.
-        for end in [0..map.len().min(1), map.len().saturating_sub(1)..map.len()] {
-            map.fault_in(&end).map_err(|cause| damaged(format!("it cannot be read: {cause}")))?;
+        let ends = [0..map.len().min(1), map.len().saturating_sub(1)..map.len()];
+        for end in &ends {
+            map.fault_in(end).map_err(|cause| damaged(format!("it cannot be read: {cause}")))?;
         }
-        let footer = footer_range(&map).map_err(damaged)?;
+        let footer = footer_range(&map).map_err(|cause| {
+            // That a block is damaged says more than what follows from it.
+            let verified = verifier
+                .iter()
+                .try_for_each(|verifier| ends.iter().try_for_each(|end| verifier.verify(&map, end.clone())));
+            damaged(verified.err().unwrap_or(cause))
+        })?;
         if let Some(verifier) = &verifier {
             verifier.verify(&map, footer.clone()).map_err(damaged)?;
         }
@@ -380,6 +387,23 @@ mod tests {
     }
 
     #[test]
+    fn more_sequences_than_offsets_can_count_are_refused() {
+        let mut written = Written::new(&vec![vec![5, 6, 7]; 11], TokenDtype::Uint16, 20);
+        let mut bytes = fs::read(written.path()).unwrap();
+        // Its record batch says -1 in place of 11, and so does a manifest that was made up: as unsigned, 2^64 - 1.
+        for at in 0..bytes.len() - 8 {
+            if bytes[at..at + 8] == 11i64.to_le_bytes() {
+                bytes[at..at + 8].copy_from_slice(&(-1i64).to_le_bytes());
+            }
+        }
+        fs::write(written.path(), bytes).unwrap();
+        (written.entry.sequences, written.per_batch) = (u64::MAX, usize::MAX);
+        let shard = written.open(Verify::None).unwrap();
+        let Err(Error::Shard { cause, .. }) = shard.length(0) else { panic!("it has a length") };
+        assert_eq!(cause, "its record batch has -1 sequences in place of 18446744073709551615");
+    }
+
+    #[test]
     fn a_file_that_is_not_arrow_is_refused() {
         let mut written = written();
         fs::write(written.path(), [0; 4]).unwrap();
@@ -388,6 +412,18 @@ mod tests {
         fs::write(written.path(), [0; 40]).unwrap();
         written.entry.bytes = 40;
         assert_eq!(cause(written.open(Verify::None)), "not an Arrow file: no ARROW1 at both ends");
+    }
+
+    #[test]
+    fn damage_of_either_end_is_that_of_its_block() {
+        let written = written();
+        for at in [0, written.entry.bytes as usize - 1, written.entry.bytes as usize - 7] {
+            written.flip(at, 6);
+            let cause = cause(written.open(Verify::FirstTouch));
+            assert!(cause.starts_with("block 0 (bytes 0 to ") && cause.contains("is damaged"), "{cause}");
+            written.flip(at, 6);
+        }
+        assert!(written.open(Verify::FirstTouch).is_ok());
     }
 
     #[test]

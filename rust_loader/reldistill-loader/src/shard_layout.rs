@@ -112,13 +112,14 @@ fn counted_tokens(batch: &RecordBatch<'_>, sequences: usize) -> Fallible<usize> 
     }
     let nodes = batch.nodes().filter(|nodes| nodes.len() == 2).ok_or("its record batch is no column of lists")?;
     let (lists, items) = (nodes.get(0), nodes.get(1));
-    if lists.length() != sequences as i64 || batch.length() != sequences as i64 {
+    // Offsets are int32, which bounds both counts; this also keeps the byte counts from overflowing.
+    let expected = i32::try_from(sequences).ok().map(i64::from);
+    if Some(lists.length()) != expected || Some(batch.length()) != expected {
         return Err(format!("its record batch has {} sequences in place of {sequences}", lists.length()));
     }
     if lists.null_count() != 0 || items.null_count() != 0 {
         return Err("its record batch has missing values".into());
     }
-    // Offsets are int32, which bounds the values as well; this also keeps the byte count from overflowing.
     i32::try_from(items.length())
         .ok()
         .and_then(|tokens| usize::try_from(tokens).ok())
