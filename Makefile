@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FUZZ := rust_loader/fuzz
-RUST := Cargo.toml Cargo.lock $(shell find rust_loader -name '*.rs' -o -name Cargo.toml -o -name build_hook.py)
+RUST := Cargo.toml Cargo.lock $(shell find rust_loader -path $(FUZZ) -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name build_hook.py \) -print)
 
 .PHONY: help demo test lint format docs docs-serve bench fuzz clean
 .DEFAULT_GOAL := help

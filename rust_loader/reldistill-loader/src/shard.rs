@@ -336,6 +336,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn threads_that_touch_a_shard_first_all_at_once_read_the_same() {
+        let sequences: Vec<Vec<u32>> = (0..3000).map(|number| vec![number % 900; 1 + number as usize % 60]).collect();
+        let written = Written::new(&sequences, TokenDtype::Uint16, 16);
+        for _ in 0..5 {
+            let shard = written.open(Verify::FirstTouch).unwrap();
+            std::thread::scope(|scope| {
+                for first in 0..4 {
+                    let (shard, sequences) = (&shard, &sequences);
+                    scope.spawn(move || {
+                        for number in (0..sequences.len()).map(|number| (number * 7 + first) % sequences.len()) {
+                            assert_eq!(ids(shard, number).unwrap(), sequences[number]);
+                        }
+                    });
+                }
+            });
+        }
+    }
+
     fn cause(result: Result<Shard>) -> String {
         match result {
             Err(Error::Shard { cause, .. }) => cause,

@@ -143,3 +143,77 @@ fn buffer(
     let end = start.checked_add(bytes).filter(|&end| long_enough && end <= body.end).ok_or_else(wrong)?;
     Ok(start..end)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::shard_writer::ShardWriter;
+
+    const DTYPE: TokenDtype = TokenDtype::Uint16;
+    const SEQUENCES: usize = 11;
+    const PER_BATCH: usize = 4;
+
+    /// A shard of three record batches.
+    static SHARD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shard");
+        let mut writer = ShardWriter::create(path.clone(), DTYPE, PER_BATCH).unwrap();
+        (0..SEQUENCES).for_each(|sequence| writer.push(&vec![7; 1 + sequence]).unwrap());
+        writer.finish("shard".to_owned()).unwrap();
+        fs::read(path).unwrap()
+    });
+
+    fn blocks(file: &[u8]) -> Fallible<Vec<BatchBlock>> {
+        read_footer(file, footer_range(file)?, DTYPE)
+    }
+
+    #[test]
+    fn each_record_batch_is_where_its_sequences_are() {
+        let blocks = blocks(&SHARD).unwrap();
+        assert_eq!(blocks.len(), SEQUENCES.div_ceil(PER_BATCH));
+        for (number, block) in blocks.iter().enumerate() {
+            let first = number * PER_BATCH;
+            let sequences = PER_BATCH.min(SEQUENCES - first);
+            let layout = read_batch(&SHARD, block, sequences, DTYPE).unwrap();
+            let ends = (0..=sequences).map(|count| (first..first + count).map(|sequence| 1 + sequence as i32).sum());
+            let expected: Vec<u8> = ends.flat_map(i32::to_le_bytes).collect();
+            assert_eq!(SHARD[layout.offsets], expected);
+            assert!(SHARD[layout.values].chunks(2).all(|id| id == [7, 0]));
+        }
+    }
+
+    proptest! {
+        /// What stands in a damaged file is a message, or positions in the file, at which aligned numbers can be.
+        #[test]
+        fn positions_from_any_bytes_lie_in_the_file(
+            edits in prop::collection::vec((any::<Index>(), any::<u64>(), 1usize..=8), 0..12), cut: Index, is_cut: bool
+        ) {
+            let mut file = SHARD.clone();
+            if is_cut {
+                // In the middle, so that the footer with its trailer stays.
+                file.drain(..cut.index(SHARD.len()));
+            }
+            for (at, value, bytes) in edits {
+                let at = at.index(file.len());
+                file[at..].iter_mut().zip(&value.to_le_bytes()[..bytes]).for_each(|(old, new)| *old = *new);
+            }
+            for block in blocks(&file).unwrap_or_default() {
+                prop_assert!(block.metadata.end == block.body.start && block.body.end <= file.len());
+                for sequences in [PER_BATCH, SEQUENCES % PER_BATCH, usize::MAX] {
+                    let Ok(layout) = read_batch(&file, &block, sequences, DTYPE) else { continue };
+                    prop_assert_eq!(layout.offsets.len(), 4 * (sequences + 1));
+                    prop_assert!(layout.offsets.start % 4 == 0 && layout.values.start % DTYPE.bytes() == 0);
+                    for buffer in [layout.offsets, layout.values] {
+                        prop_assert!(block.body.start <= buffer.start && buffer.end <= block.body.end);
+                    }
+                }
+            }
+        }
+    }
+}
