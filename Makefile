@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUST := Cargo.toml Cargo.lock $(shell find rust_loader -name '*.rs' -o -name Cargo.toml -o -name build_hook.py)
+FUZZ := rust_loader/fuzz
+RUST := Cargo.toml Cargo.lock $(shell find rust_loader -path $(FUZZ) -prune -o \( -name '*.rs' -o -name Cargo.toml -o -name build_hook.py \) -print)
 
-.PHONY: help demo test lint format docs docs-serve bench clean
+.PHONY: help demo test lint format docs docs-serve bench fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets.
@@ -23,11 +24,14 @@ lint: $(VENV)/.dev ## Check formatting, lints and types of Python and Rust.
 	$(BIN)/mypy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml --check
+	cargo clippy --manifest-path $(FUZZ)/Cargo.toml --target-dir target --locked --quiet -- -D warnings
 
 format: $(VENV)/.dev ## Format Python and Rust.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --all
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml
 
 docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python docs/tables.py --check
@@ -38,6 +42,16 @@ docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.
 
 bench: $(VENV)/.dev ## Measure the loss kernels side by side; writes benchmarks/results/.
 	$(BIN)/python benchmarks/relation_loss.py
+
+FUZZ_SECONDS ?= 300
+fuzz: ## Throw damaged manifests and shards at the loader, FUZZ_SECONDS each; needs cargo-fuzz and a nightly compiler.
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "error: no cargo-fuzz found. Get it: cargo install cargo-fuzz; and a compiler for it: rustup toolchain install nightly" >&2; exit 2; }
+	@for target in manifest shard; do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		cargo +nightly fuzz run --fuzz-dir $(FUZZ) --target-dir target/fuzz $$target \
+			target/fuzz/corpus/$$target rust_loader/reldistill-loader/tests/golden \
+			-- -max_total_time=$(FUZZ_SECONDS) -max_len=6000 -timeout=10 || exit 1; \
+	done
 
 clean: ## Remove what was built; the virtual environment stays.
 	rm -rf target site dist build rust_loader/python/reldistill_loader/_native*

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
+use crate::mapped_file::MappedFile;
+
 /// Bytes that one checksum vouches for.
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
@@ -62,6 +64,10 @@ impl<W: Write> Write for ChecksummingWriter<W> {
 
 /// Which blocks of a file have been verified so far.
 ///
+/// A block is brought into memory, then verified, then never looked at again. So a file that is altered or cut short
+/// while it is open is found out wherever it had not been read yet. What happens to a block after it was verified is not
+/// seen: altered bytes are read as they are, and touching those that were cut off kills the process.
+///
 /// Only atomics, no locks: a lock that another thread holds while the process forks stays held in the child for ever.
 pub(crate) struct BlockVerifier {
     expected: Vec<u64>,
@@ -79,30 +85,31 @@ impl BlockVerifier {
     }
 
     /// Verifies those blocks under `range` that have not been verified yet; says which one is damaged.
-    pub(crate) fn verify(&self, bytes: &[u8], range: Range<usize>) -> Result<(), String> {
+    pub(crate) fn verify(&self, file: &MappedFile, range: Range<usize>) -> Result<(), String> {
         if range.is_empty() {
             return Ok(());
         }
         for block in range.start / BLOCK_BYTES..=(range.end - 1) / BLOCK_BYTES {
-            self.verify_block(bytes, block)?;
+            self.verify_block(file, block)?;
         }
         Ok(())
     }
 
     /// Verifies one block, unless that has been done.
-    pub(crate) fn verify_block(&self, bytes: &[u8], block: usize) -> Result<(), String> {
+    pub(crate) fn verify_block(&self, file: &MappedFile, block: usize) -> Result<(), String> {
         let (word, bit) = (&self.verified[block / 64], 1u64 << (block % 64));
         if word.load(Ordering::Relaxed) & bit != 0 {
             return Ok(());
         }
         let start = block * BLOCK_BYTES;
-        let end = bytes.len().min(start + BLOCK_BYTES);
-        let found = xxh3_64(&bytes[start..end]);
+        let end = file.len().min(start + BLOCK_BYTES);
+        let wrong = |cause: String| format!("block {block} (bytes {start} to {end}) {cause}");
+        file.fault_in(&(start..end)).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+        let found = xxh3_64(&file[start..end]);
         if found != self.expected[block] {
-            return Err(format!(
-                "block {block} (bytes {start} to {end}) is damaged: its checksum is {found:016x}, not {:016x}",
-                self.expected[block]
-            ));
+            let cause = || format!("its checksum is {found:016x}, not {:016x}", self.expected[block]);
+            // What is left of a page whose file was cut short within it reads as zeros.
+            return Err(wrong(format!("is damaged: {}", file.shortened().unwrap_or_else(cause))));
         }
         word.fetch_or(bit, Ordering::Relaxed);
         Ok(())
@@ -111,7 +118,19 @@ impl BlockVerifier {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
+    use tempfile::TempDir;
+
     use super::*;
+
+    fn mapped(bytes: &[u8]) -> (TempDir, MappedFile) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, bytes).unwrap();
+        let file = MappedFile::new(path.clone(), &File::open(path).unwrap()).unwrap();
+        (folder, file)
+    }
 
     fn written(bytes: &[u8], at_once: usize) -> (Vec<u8>, u64, Vec<u64>) {
         let mut writer = ChecksummingWriter::new(Vec::new());
@@ -134,19 +153,39 @@ mod tests {
         let mut bytes = vec![7; 2 * BLOCK_BYTES + 1];
         let verifier = BlockVerifier::new(bytes.chunks(BLOCK_BYTES).map(xxh3_64).collect());
         bytes[BLOCK_BYTES + 3] ^= 4;
-        assert_eq!(verifier.verify(&bytes, 0..BLOCK_BYTES), Ok(()));
-        assert_eq!(verifier.verify(&bytes, 2 * BLOCK_BYTES..bytes.len()), Ok(()));
-        let message = verifier.verify(&bytes, BLOCK_BYTES - 1..BLOCK_BYTES + 1).unwrap_err();
-        assert!(message.starts_with("block 1 (bytes 262144 to 524288) is damaged"), "{message}");
-        assert_eq!(verifier.verify(&bytes, 5..5), Ok(()));
+        let (_folder, file) = mapped(&bytes);
+        assert_eq!(verifier.verify(&file, 0..BLOCK_BYTES), Ok(()));
+        assert_eq!(verifier.verify(&file, 2 * BLOCK_BYTES..bytes.len()), Ok(()));
+        let message = verifier.verify(&file, BLOCK_BYTES - 1..BLOCK_BYTES + 1).unwrap_err();
+        assert!(message.starts_with("block 1 (bytes 262144 to 524288) is damaged: its checksum is "), "{message}");
+        assert_eq!(verifier.verify(&file, 5..5), Ok(()));
     }
 
     #[test]
     fn a_verified_block_is_not_read_again() {
-        let mut bytes = vec![1; 10];
+        let bytes = [1; 10];
         let verifier = BlockVerifier::new(vec![xxh3_64(&bytes)]);
-        verifier.verify(&bytes, 0..1).unwrap();
-        bytes[0] = 0;
-        assert_eq!(verifier.verify(&bytes, 0..10), Ok(()));
+        let (folder, file) = mapped(&bytes);
+        verifier.verify(&file, 0..1).unwrap();
+        fs::write(folder.path().join("file"), [0; 10]).unwrap();
+        assert_eq!(verifier.verify(&file, 0..10), Ok(()));
+    }
+
+    // Elsewhere touching what was cut off is a signal that nothing can be done about.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_cut_short_while_it_is_open_is_an_error_of_each_block_that_was_not_verified() {
+        let bytes = vec![7; 3 * BLOCK_BYTES];
+        let verifier = BlockVerifier::new(bytes.chunks(BLOCK_BYTES).map(xxh3_64).collect());
+        let (folder, file) = mapped(&bytes);
+        verifier.verify_block(&file, 0).unwrap();
+        let left = BLOCK_BYTES + 10;
+        File::options().write(true).open(folder.path().join("file")).unwrap().set_len(left as u64).unwrap();
+        assert_eq!(verifier.verify_block(&file, 0), Ok(()));
+        let cut = format!("the file was cut short while it was open, from {} bytes to {left}", bytes.len());
+        for (block, range) in [(1, "262144 to 524288"), (2, "524288 to 786432")] {
+            let expected = format!("block {block} (bytes {range}) cannot be read: {cut}");
+            assert_eq!(verifier.verify_block(&file, block), Err(expected));
+        }
     }
 }

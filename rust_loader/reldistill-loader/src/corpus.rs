@@ -10,11 +10,13 @@ use crate::shard::{Shard, TokenIds};
 /// When checksums are held against what is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verify {
-    /// Each block of 256 KiB when it is first touched.
+    /// Each block of 256 KiB when it is first touched. What becomes of the file after that is not seen: bytes altered
+    /// then are read as they are, and touching a block that was cut off then kills the process.
     FirstTouch,
     /// All of it when the corpus is opened.
     Full,
-    /// Never: ids may be wrong if the disk is; positions are still checked, so that nothing else happens.
+    /// Never: ids may be wrong if the disk is, and a file cut short while it is open kills the process. Positions are
+    /// still checked, so that nothing else happens.
     None,
 }
 

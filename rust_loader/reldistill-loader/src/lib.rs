@@ -28,6 +28,7 @@ mod file_chunks;
 mod input_files;
 mod joiner;
 mod manifest;
+mod mapped_file;
 mod micro_batches;
 mod mixture;
 mod order;

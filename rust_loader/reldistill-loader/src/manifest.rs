@@ -202,10 +202,14 @@ impl Manifest {
             }
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        Ok((Self::parse(&text, &path)?, text))
+        Ok((Self::from_json(&text, &path)?, text))
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self> {
+    /// Checks the text of a manifest; `path` is where errors say that it stands.
+    ///
+    /// # Errors
+    /// [`Error::NewerFormat`] or [`Error::Manifest`].
+    pub fn from_json(text: &str, path: &Path) -> Result<Self> {
         let wrong = |cause: String| Error::Manifest { path: path.to_owned(), cause };
         let no_json = |error: serde_json::Error| wrong(format!("not the JSON of a manifest: {error}"));
         let FormatAndVersion { format, version } = serde_json::from_str(text).map_err(no_json)?;

@@ -6,12 +6,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::Mmap;
-
 use crate::checksums::{BLOCK_BYTES, BlockVerifier};
 use crate::corpus::Verify;
 use crate::error::{Error, Result};
 use crate::manifest::{ShardEntry, TokenDtype};
+use crate::mapped_file::MappedFile;
 use crate::shard_layout::{BatchBlock, BatchLayout, footer_range, read_batch, read_footer};
 
 /// The ids of a sequence where they lie in the map.
@@ -48,8 +47,7 @@ impl TokenIds<'_> {
 
 /// A mapped shard.
 pub(crate) struct Shard {
-    path: PathBuf,
-    map: Mmap,
+    map: MappedFile,
     dtype: TokenDtype,
     sequences: usize,
     sequences_per_record_batch: usize,
@@ -80,15 +78,24 @@ impl Shard {
         if bytes != entry.bytes {
             return Err(damaged(format!("it has {bytes} bytes, the manifest says {}", entry.bytes)));
         }
-        // SAFETY: a map is sound while nobody alters or shortens the file under it. This crate never does: shards are
-        // written under another name, and replacing a corpus unlinks the old file, whose content lives on in the map.
-        let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", &path))?;
+        let map = MappedFile::new(path.clone(), &file).map_err(Error::io("map", &path))?;
 
         let verifier = match verify {
             Verify::None => None,
             Verify::FirstTouch | Verify::Full => Some(BlockVerifier::new(entry.block_checksums().map_err(damaged)?)),
         };
-        let footer = footer_range(&map).map_err(damaged)?;
+        // Both ends are looked at before it is known which blocks to verify.
+        let ends = [0..map.len().min(1), map.len().saturating_sub(1)..map.len()];
+        for end in &ends {
+            map.fault_in(end).map_err(|cause| damaged(format!("it cannot be read: {cause}")))?;
+        }
+        let footer = footer_range(&map).map_err(|cause| {
+            // That a block is damaged says more than what follows from it.
+            let verified = verifier
+                .iter()
+                .try_for_each(|verifier| ends.iter().try_for_each(|end| verifier.verify(&map, end.clone())));
+            damaged(verified.err().unwrap_or(cause))
+        })?;
         if let Some(verifier) = &verifier {
             verifier.verify(&map, footer.clone()).map_err(damaged)?;
         }
@@ -103,7 +110,6 @@ impl Shard {
             sequences: to_usize(entry.sequences),
             sequences_per_record_batch: to_usize(sequences_per_record_batch),
             record_batches: blocks.into_iter().map(|block| (block, KnownLayout::default())).collect(),
-            path,
             map,
         })
     }
@@ -177,7 +183,7 @@ impl Shard {
     }
 
     fn damaged(&self, cause: String) -> Error {
-        Error::Shard { path: self.path.clone(), cause }
+        Error::Shard { path: self.map.path().to_owned(), cause }
     }
 }
 
@@ -330,6 +336,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn threads_that_touch_a_shard_first_all_at_once_read_the_same() {
+        let sequences: Vec<Vec<u32>> = (0..3000).map(|number| vec![number % 900; 1 + number as usize % 60]).collect();
+        let written = Written::new(&sequences, TokenDtype::Uint16, 16);
+        for _ in 0..5 {
+            let shard = written.open(Verify::FirstTouch).unwrap();
+            std::thread::scope(|scope| {
+                for first in 0..4 {
+                    let (shard, sequences) = (&shard, &sequences);
+                    scope.spawn(move || {
+                        for number in (0..sequences.len()).map(|number| (number * 7 + first) % sequences.len()) {
+                            assert_eq!(ids(shard, number).unwrap(), sequences[number]);
+                        }
+                    });
+                }
+            });
+        }
+    }
+
     fn cause(result: Result<Shard>) -> String {
         match result {
             Err(Error::Shard { cause, .. }) => cause,
@@ -381,6 +406,23 @@ mod tests {
     }
 
     #[test]
+    fn more_sequences_than_offsets_can_count_are_refused() {
+        let mut written = Written::new(&vec![vec![5, 6, 7]; 11], TokenDtype::Uint16, 20);
+        let mut bytes = fs::read(written.path()).unwrap();
+        // Its record batch says -1 in place of 11, and so does a manifest that was made up: as unsigned, 2^64 - 1.
+        for at in 0..bytes.len() - 8 {
+            if bytes[at..at + 8] == 11i64.to_le_bytes() {
+                bytes[at..at + 8].copy_from_slice(&(-1i64).to_le_bytes());
+            }
+        }
+        fs::write(written.path(), bytes).unwrap();
+        (written.entry.sequences, written.per_batch) = (u64::MAX, usize::MAX);
+        let shard = written.open(Verify::None).unwrap();
+        let Err(Error::Shard { cause, .. }) = shard.length(0) else { panic!("it has a length") };
+        assert_eq!(cause, "its record batch has -1 sequences in place of 18446744073709551615");
+    }
+
+    #[test]
     fn a_file_that_is_not_arrow_is_refused() {
         let mut written = written();
         fs::write(written.path(), [0; 4]).unwrap();
@@ -389,6 +431,18 @@ mod tests {
         fs::write(written.path(), [0; 40]).unwrap();
         written.entry.bytes = 40;
         assert_eq!(cause(written.open(Verify::None)), "not an Arrow file: no ARROW1 at both ends");
+    }
+
+    #[test]
+    fn damage_of_either_end_is_that_of_its_block() {
+        let written = written();
+        for at in [0, written.entry.bytes as usize - 1, written.entry.bytes as usize - 7] {
+            written.flip(at, 6);
+            let cause = cause(written.open(Verify::FirstTouch));
+            assert!(cause.starts_with("block 0 (bytes 0 to ") && cause.contains("is damaged"), "{cause}");
+            written.flip(at, 6);
+        }
+        assert!(written.open(Verify::FirstTouch).is_ok());
     }
 
     #[test]

@@ -112,13 +112,14 @@ fn counted_tokens(batch: &RecordBatch<'_>, sequences: usize) -> Fallible<usize> 
     }
     let nodes = batch.nodes().filter(|nodes| nodes.len() == 2).ok_or("its record batch is no column of lists")?;
     let (lists, items) = (nodes.get(0), nodes.get(1));
-    if lists.length() != sequences as i64 || batch.length() != sequences as i64 {
+    // Offsets are int32, which bounds both counts; this also keeps the byte counts from overflowing.
+    let expected = i32::try_from(sequences).ok().map(i64::from);
+    if Some(lists.length()) != expected || Some(batch.length()) != expected {
         return Err(format!("its record batch has {} sequences in place of {sequences}", lists.length()));
     }
     if lists.null_count() != 0 || items.null_count() != 0 {
         return Err("its record batch has missing values".into());
     }
-    // Offsets are int32, which bounds the values as well; this also keeps the byte count from overflowing.
     i32::try_from(items.length())
         .ok()
         .and_then(|tokens| usize::try_from(tokens).ok())
@@ -141,4 +142,78 @@ fn buffer(
     let long_enough = usize::try_from(buffer.length()).is_ok_and(|length| length >= bytes);
     let end = start.checked_add(bytes).filter(|&end| long_enough && end <= body.end).ok_or_else(wrong)?;
     Ok(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    use super::*;
+    use crate::shard_writer::ShardWriter;
+
+    const DTYPE: TokenDtype = TokenDtype::Uint16;
+    const SEQUENCES: usize = 11;
+    const PER_BATCH: usize = 4;
+
+    /// A shard of three record batches.
+    static SHARD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shard");
+        let mut writer = ShardWriter::create(path.clone(), DTYPE, PER_BATCH).unwrap();
+        (0..SEQUENCES).for_each(|sequence| writer.push(&vec![7; 1 + sequence]).unwrap());
+        writer.finish("shard".to_owned()).unwrap();
+        fs::read(path).unwrap()
+    });
+
+    fn blocks(file: &[u8]) -> Fallible<Vec<BatchBlock>> {
+        read_footer(file, footer_range(file)?, DTYPE)
+    }
+
+    #[test]
+    fn each_record_batch_is_where_its_sequences_are() {
+        let blocks = blocks(&SHARD).unwrap();
+        assert_eq!(blocks.len(), SEQUENCES.div_ceil(PER_BATCH));
+        for (number, block) in blocks.iter().enumerate() {
+            let first = number * PER_BATCH;
+            let sequences = PER_BATCH.min(SEQUENCES - first);
+            let layout = read_batch(&SHARD, block, sequences, DTYPE).unwrap();
+            let ends = (0..=sequences).map(|count| (first..first + count).map(|sequence| 1 + sequence as i32).sum());
+            let expected: Vec<u8> = ends.flat_map(i32::to_le_bytes).collect();
+            assert_eq!(SHARD[layout.offsets], expected);
+            assert!(SHARD[layout.values].chunks(2).all(|id| id == [7, 0]));
+        }
+    }
+
+    proptest! {
+        /// What stands in a damaged file is a message, or positions in the file, at which aligned numbers can be.
+        #[test]
+        fn positions_from_any_bytes_lie_in_the_file(
+            edits in prop::collection::vec((any::<Index>(), any::<u64>(), 1usize..=8), 0..12), cut: Index, is_cut: bool
+        ) {
+            let mut file = SHARD.clone();
+            if is_cut {
+                // In the middle, so that the footer with its trailer stays.
+                file.drain(..cut.index(SHARD.len()));
+            }
+            for (at, value, bytes) in edits {
+                let at = at.index(file.len());
+                file[at..].iter_mut().zip(&value.to_le_bytes()[..bytes]).for_each(|(old, new)| *old = *new);
+            }
+            for block in blocks(&file).unwrap_or_default() {
+                prop_assert!(block.metadata.end == block.body.start && block.body.end <= file.len());
+                for sequences in [PER_BATCH, SEQUENCES % PER_BATCH, usize::MAX] {
+                    let Ok(layout) = read_batch(&file, &block, sequences, DTYPE) else { continue };
+                    prop_assert_eq!(layout.offsets.len(), 4 * (sequences + 1));
+                    prop_assert!(layout.offsets.start % 4 == 0 && layout.values.start % DTYPE.bytes() == 0);
+                    for buffer in [layout.offsets, layout.values] {
+                        prop_assert!(block.body.start <= buffer.start && buffer.end <= block.body.end);
+                    }
+                }
+            }
+        }
+    }
 }
