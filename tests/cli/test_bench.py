@@ -11,11 +11,14 @@ from typer.testing import CliRunner
 from reldistill_cli.main import app
 from rust_loader.small_tokenizers import byte_level_bpe, word_piece
 
+# Without a token for BERT only; white space for Python only; ends that are none; blank; an end that was cut off.
+ODD_LINES = "\ufeff\n\x1c\n\r in the \r middle\r\n\u3000\x85\n\u200b\nthe last\r"
+
 
 @pytest.mark.slow
 def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
     text, output = tmp_path / "text.txt", tmp_path / "result.json"
-    text.write_text("the hidden 12 words, é and the rest\n\n" * 500)
+    text.write_text("the hidden 12 words, é and the rest\n\n" * 500 + ODD_LINES, encoding="utf-8", newline="")
     (tmp_path / "word_piece.json").write_text(word_piece().to_str())
     (tmp_path / "bpe.json").write_text(byte_level_bpe().to_str())
     arguments = [text, "--tokenizer", tmp_path / "word_piece.json", "--tokenizer", tmp_path / "bpe.json"]
