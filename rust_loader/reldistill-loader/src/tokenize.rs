@@ -43,6 +43,24 @@ pub enum Documents {
     Join,
 }
 
+/// What is one document of a `.txt` file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextDocuments {
+    /// A line.
+    #[default]
+    Lines,
+    /// Consecutive lines that are not blank, with the line ends between them.
+    Paragraphs,
+}
+
+impl TextDocuments {
+    /// Whether it is what a manifest leaves unsaid.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What decides the result, and how it is made.
 #[derive(Debug, Clone)]
 pub struct TokenizeOptions {
@@ -52,6 +70,8 @@ pub struct TokenizeOptions {
     pub documents: Documents,
     /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
     pub text_column: String,
+    /// What is one document of a `.txt` file; [`FileChunks`](crate::FileChunks) has to be told as well.
+    pub text_documents: TextDocuments,
     /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
     pub threads: usize,
     /// Stop after this many sequences.
@@ -70,6 +90,7 @@ impl Default for TokenizeOptions {
             max_length: 512,
             documents: Documents::Split,
             text_column: "text".to_owned(),
+            text_documents: TextDocuments::Lines,
             threads: 0,
             max_sequences: None,
             overwrite: false,
@@ -271,6 +292,7 @@ impl Build<'_> {
             documents: self.options.documents,
             max_sequences: self.options.max_sequences,
             text_column: self.options.text_column.clone(),
+            text_documents: self.options.text_documents,
         };
         self.writer.finish(encoder, options, sources, self.totals, self.skipped)
     }
