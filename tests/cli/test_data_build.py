@@ -120,6 +120,21 @@ def test_blank_lines_separate_documents_on_request(teacher: MakeTeacher) -> None
     assert "paragraphs" in err
 
 
+def test_windows_end_with_sentences_on_request(teacher: MakeTeacher) -> None:
+    Path("text.txt").write_text("The harbour was quiet. Gulls argued. " * 20)
+    Dataset.from_dict({"text": [Path("text.txt").read_text()]}).save_to_disk("saved")
+    arguments = ("--teacher", teacher("bert"), "--max-length", 16)
+    for source in ("text.txt", "saved"):
+        assert build(source, *arguments, "-o", "full", "--overwrite")[0] == 0
+        assert build(source, *arguments, "-o", "sentences", "--overwrite", "--windows", "sentences")[0] == 0
+        full, corpus = Corpus.open("full"), Corpus.open("sentences")
+        assert (full.manifest.windows, corpus.manifest.windows) == ("tokens", "sentences")
+        stop = locate_teacher(str(teacher("bert")), Registry.installed()).tokenizer(".")["input_ids"][1]
+        assert {corpus.sequence(index).tolist()[-2] for index in range(len(corpus))} == {stop}
+        assert {full.sequence(index).tolist()[-2] for index in range(len(full))} > {stop}
+        assert sum(full.lengths()) - 2 * len(full) == sum(corpus.lengths()) - 2 * len(corpus)
+
+
 def test_a_corpus_that_is_there_is_replaced_only_on_request(teacher: MakeTeacher, text: Path) -> None:
     arguments = (text, "--teacher", teacher("bert"), "-o", "corpus", "--max-length")
     assert build(*arguments, 16)[0] == 0

@@ -23,6 +23,7 @@ def tokenize(
     documents: Literal["split", "join"] = "split",
     text_column: str = "text",
     text_documents: Literal["lines", "paragraphs"] = "lines",
+    windows: Literal["tokens", "sentences", "lines"] = "tokens",
     threads: int = 0,
     max_sequences: int | None = None,
     overwrite: bool = False,
@@ -33,8 +34,8 @@ def tokenize(
     """Turns text into a corpus of token ids.
 
     The ids are those of transformers' fast tokenizer for `truncation=True, max_length=max_length,
-    return_overflowing_tokens=True, stride=0`: a document that is longer becomes several sequences and no token is
-    lost; one without a token beside the special ones gives none. Truncation and padding stored in the tokenizer are
+    return_overflowing_tokens=True, stride=0`: a document that is longer becomes several sequences (see `windows`) and
+    no token is lost; one without a token beside the special ones gives none. Truncation and padding stored in the tokenizer are
     ignored. The bytes written are a function of text, tokenizer and options, not of threads or time. Memory is
     bounded whatever the size of the text; the interpreter is released throughout.
 
@@ -55,6 +56,10 @@ def tokenize(
         text_documents: what is one document of a `.txt` file. `lines`: a line. `paragraphs`: consecutive lines that are
             not blank (nothing but white space), with the line ends between them as they are; at most 16 MiB. Other
             files are not concerned.
+        windows: where a document is cut that is longer than `max_length`. `tokens`: where a sequence is full. `sentences`,
+            `lines`: behind the last sentence or line that fits; one that alone is longer is cut where the sequence is
+            full. The ids are the same, none is lost or doubled. Sentences are those of Unicode (UAX #29), for which a
+            line end ends a sentence too and "Mr." may; white space between two of them goes with the second.
         threads: threads that tokenise; 0 for one per processor.
         max_sequences: stop after this many sequences.
         overwrite: replace a finished corpus in `output`; it stays until the new one is whole.
@@ -83,6 +88,7 @@ def tokenize_documents(
     source: str,
     max_length: int = 512,
     join: bool = False,
+    windows: Literal["tokens", "sentences", "lines"] = "tokens",
     threads: int = 0,
     max_sequences: int | None = None,
     overwrite: bool = False,
@@ -95,6 +101,7 @@ def tokenize_documents(
         documents: the documents. What the iterable raises is raised here, and no corpus is written. They are pulled
             in the calling thread some blocks of 256 KiB ahead, so that more may be taken than `max_sequences` needs.
         join: as `documents="join"` of `tokenize`.
+        windows: as in `tokenize`.
         source: what to call them in the manifest, a Hub id for example.
 
     Raises:

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
     ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TextDocuments,
-    TokenizeOptions, find_input_files,
+    TokenizeOptions, Windows, find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -16,7 +16,7 @@ use crate::python_classes::{PROGRESS, manifest};
 #[pyfunction]
 #[pyo3(signature = (
     inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", text_documents="lines",
-    threads=0, max_sequences=None, overwrite=false, on_error="raise", shard_tokens=67_108_864, progress=None
+    windows="tokens", threads=0, max_sequences=None, overwrite=false, on_error="raise", shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize<'py>(
@@ -28,6 +28,7 @@ pub(crate) fn tokenize<'py>(
     documents: &str,
     text_column: &str,
     text_documents: &str,
+    windows: &str,
     threads: usize,
     max_sequences: Option<u64>,
     overwrite: bool,
@@ -44,6 +45,7 @@ pub(crate) fn tokenize<'py>(
     };
     let documents = documents_from(py, documents)?;
     let text_documents = text_documents_from(py, text_documents)?;
+    let windows = windows_from(py, windows)?;
     let inputs = paths(inputs)?;
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
     let text_column = text_column.to_owned();
@@ -52,6 +54,7 @@ pub(crate) fn tokenize<'py>(
         documents,
         text_column,
         text_documents,
+        windows,
         threads,
         max_sequences,
         overwrite,
@@ -68,8 +71,8 @@ pub(crate) fn tokenize<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (
-    documents, tokenizer, output, *, source, max_length=512, join=false, threads=0, max_sequences=None, overwrite=false,
-    shard_tokens=67_108_864, progress=None
+    documents, tokenizer, output, *, source, max_length=512, join=false, windows="tokens", threads=0, max_sequences=None,
+    overwrite=false, shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize_documents<'py>(
@@ -80,6 +83,7 @@ pub(crate) fn tokenize_documents<'py>(
     source: String,
     max_length: usize,
     join: bool,
+    windows: &str,
     threads: usize,
     max_sequences: Option<u64>,
     overwrite: bool,
@@ -90,11 +94,13 @@ pub(crate) fn tokenize_documents<'py>(
         return Err(input_error(py, "documents is one str; pass an iterable of them, for example a list".to_owned()));
     }
     let items: Py<PyIterator> = documents.try_iter()?.unbind();
+    let windows = windows_from(py, windows)?;
     let documents = if join { DocumentsMode::Join } else { DocumentsMode::Split };
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
     let options = TokenizeOptions {
         max_length,
         documents,
+        windows,
         threads,
         max_sequences,
         overwrite,
@@ -123,6 +129,18 @@ fn text_documents_from(py: Python<'_>, documents: &str) -> PyResult<TextDocument
         other => {
             Err(input_error(py, format!("text_documents = {other:?} is not allowed; pass \"lines\" or \"paragraphs\"")))
         }
+    }
+}
+
+fn windows_from(py: Python<'_>, windows: &str) -> PyResult<Windows> {
+    match windows {
+        "tokens" => Ok(Windows::Tokens),
+        "sentences" => Ok(Windows::Sentences),
+        "lines" => Ok(Windows::Lines),
+        other => Err(input_error(
+            py,
+            format!("windows = {other:?} is not allowed; pass \"tokens\", \"sentences\" or \"lines\""),
+        )),
     }
 }
 

@@ -9,9 +9,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use reldistill_loader::{Encoder, Scratch};
+use reldistill_loader::{Encoder, Scratch, Windows};
 
 const LENGTH: usize = 1 << 20;
+/// Short ones, to have many borders of sentences among them.
+const LENGTH_OF_WINDOWS: usize = 24;
 const SPOILT_WITH: &[&str] = &[
     " ",
     "  ",
@@ -87,11 +89,9 @@ fn main() {
         process::exit(2);
     };
     let strings: u64 = rest.first().map_or(100_000, |count| count.parse().expect("STRINGS is a number"));
-    let open = || Encoder::from_file(Path::new(tokenizer), LENGTH).expect("the tokenizer can be read");
-    let (fast, plain) = (open(), open().plain());
-    assert!(fast.is_fast(), "its pipeline is of no known kind");
+    let mut pair = Pair::open(Path::new(tokenizer), LENGTH, Windows::Tokens);
+    assert!(pair.fast.is_fast(), "its pipeline is of no known kind");
     let text = fs::read_to_string(text).expect("the text can be read");
-    let mut pair = Pair { fast, plain, scratches: Default::default(), times: Default::default() };
     // Each half by itself: taking turns by the line, the plain one would empty the processor's caches for the other.
     let mut here = Vec::new();
     let started = Instant::now();
@@ -106,6 +106,7 @@ fn main() {
     let (fast, plain) = (speed(pair.times.0), speed(pair.times.1));
     println!("{} lines: {fast:.1} MB/s, plain {plain:.2} MB/s, ratio {:.1}", text.lines().count(), fast / plain);
 
+    let mut windows = Pair::open(Path::new(tokenizer), LENGTH_OF_WINDOWS, Windows::Sentences);
     let mut random = 1u64;
     let mut below = |bound: usize| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -122,8 +123,9 @@ fn main() {
             spoilt.push_str(SPOILT_WITH[below(SPOILT_WITH.len())]);
         }
         pair.compare(&spoilt);
+        windows.compare(&spoilt);
     }
-    println!("{strings} fuzzed strings: all ids equal");
+    println!("{strings} fuzzed strings: all ids equal, also in windows on borders of sentences");
 }
 
 /// Both ways, and the time that each took.
@@ -135,6 +137,12 @@ struct Pair {
 }
 
 impl Pair {
+    fn open(tokenizer: &Path, length: usize, windows: Windows) -> Self {
+        let open = || Encoder::from_file(tokenizer, length).and_then(|encoder| encoder.with_windows(windows));
+        let open = || open().expect("the tokenizer can be read");
+        Self { fast: open(), plain: open().plain(), scratches: Default::default(), times: Default::default() }
+    }
+
     fn compare(&mut self, document: &str) {
         let started = Instant::now();
         let here = ids(&self.fast, document, &mut self.scratches.0);
@@ -149,8 +157,13 @@ impl Pair {
     }
 }
 
+/// The ids of all windows, with the number of ids in each.
 fn ids(encoder: &Encoder, document: &str, scratch: &mut Scratch) -> Vec<u32> {
     let mut ids = Vec::new();
-    encoder.windows(document, scratch, |window| ids.extend_from_slice(window)).expect("every text can be encoded");
+    let take = |window: &[u32]| {
+        ids.extend_from_slice(window);
+        ids.push(window.len() as u32);
+    };
+    encoder.windows(document, scratch, take).expect("every text can be encoded");
     ids
 }

@@ -5,7 +5,8 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
+//! `input_files` → `file_chunks` → `record` or `paragraphs` → `encoder` and `borders` (in `encoding_threads`) → `joiner` →
+//! `corpus_writer` → `shard_writer`,
 //! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
 #![deny(missing_docs)]
 
@@ -15,6 +16,7 @@ compile_error!("reldistill-loader maps little-endian files into memory and does 
 
 mod batch;
 mod batches;
+mod borders;
 mod checksums;
 mod compression;
 mod corpus;
@@ -57,4 +59,4 @@ pub use order::GlobalOrder;
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;
-pub use tokenize::{Documents, OnError, Progress, TextDocuments, TokenizeOptions, tokenize};
+pub use tokenize::{Documents, OnError, Progress, TextDocuments, TokenizeOptions, Windows, tokenize};

@@ -177,7 +177,7 @@ fn stays_visible(tokenizer: &Tokenizer, character: char) -> bool {
 }
 
 /// What the tokenizer's normalizer makes of a character alone; nothing if it fails.
-fn normalized(tokenizer: &Tokenizer, character: char) -> String {
+pub(crate) fn normalized(tokenizer: &Tokenizer, character: char) -> String {
     let mut text = NormalizedString::from(character.to_string());
     match tokenizer.get_normalizer().map_or(Ok(()), |normalizer| normalizer.normalize(&mut text)) {
         Ok(()) => text.get().to_owned(),

@@ -61,6 +61,35 @@ impl TextDocuments {
     }
 }
 
+/// Where documents are cut that are longer than a sequence. No token is lost, and ids do not change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Windows {
+    /// Where a sequence is full.
+    #[default]
+    Tokens,
+    /// Behind the last sentence that fits (UAX #29); one that alone is longer is cut where the sequence is full.
+    Sentences,
+    /// Behind the last line that fits; one that alone is longer is cut where the sequence is full.
+    Lines,
+}
+
+impl Windows {
+    /// Whether it is what a manifest leaves unsaid.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Its name in manifests and arguments.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Sentences => "sentences",
+            Self::Lines => "lines",
+        }
+    }
+}
+
 /// What decides the result, and how it is made.
 #[derive(Debug, Clone)]
 pub struct TokenizeOptions {
@@ -72,6 +101,8 @@ pub struct TokenizeOptions {
     pub text_column: String,
     /// What is one document of a `.txt` file; [`FileChunks`](crate::FileChunks) has to be told as well.
     pub text_documents: TextDocuments,
+    /// Where documents are cut that are longer than a sequence.
+    pub windows: Windows,
     /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
     pub threads: usize,
     /// Stop after this many sequences.
@@ -91,6 +122,7 @@ impl Default for TokenizeOptions {
             documents: Documents::Split,
             text_column: "text".to_owned(),
             text_documents: TextDocuments::Lines,
+            windows: Windows::Tokens,
             threads: 0,
             max_sequences: None,
             overwrite: false,
@@ -156,7 +188,7 @@ pub fn tokenize(
     watch: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<(Manifest, String)> {
     options.check()?;
-    let encoder = Arc::new(encoder);
+    let encoder = Arc::new(encoder.with_windows(options.windows)?);
     let joiner = match options.documents {
         Documents::Split => None,
         Documents::Join => Some(Joiner::new(&encoder, options.max_length)?),
@@ -293,6 +325,7 @@ impl Build<'_> {
             max_sequences: self.options.max_sequences,
             text_column: self.options.text_column.clone(),
             text_documents: self.options.text_documents,
+            windows: self.options.windows,
         };
         self.writer.finish(encoder, options, sources, self.totals, self.skipped)
     }
