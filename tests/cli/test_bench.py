@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,11 @@ def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
         for figures in tokenizer["contestants"].values():
             assert 0 < figures["mb_per_cpu_second"]["least"] <= figures["mb_per_cpu_second"]["greatest"]
             assert figures["peak_mib"]["median"] > 10
+
+
+def test_the_peak_of_a_process_is_its_own() -> None:
+    script = "from reldistill_cli.bench.contest import peak_mib; print(peak_mib())"
+    ballast = b"x" * (300 << 20)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert len(ballast) > 0
+    assert 5 < float(ran.stdout) < 200
