@@ -192,10 +192,11 @@ impl TokenizerArgument {
         }
     }
 
-    fn encoder(&self, max_length: usize) -> Result<Encoder> {
+    /// Lets go of the text, which can be tens of megabytes.
+    fn encoder(self, max_length: usize) -> Result<Encoder> {
         match self {
-            Self::Text(text) => Encoder::from_text(text, max_length),
-            Self::File(path) => Encoder::from_file(path, max_length),
+            Self::Text(text) => Encoder::from_text(&text, max_length),
+            Self::File(path) => Encoder::from_file(&path, max_length),
         }
     }
 }

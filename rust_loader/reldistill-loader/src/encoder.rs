@@ -5,15 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokenizers::{Encoding, Model, PostProcessor, PostProcessorWrapper, Token, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token, TruncationDirection};
 
 use crate::borders::{Place, cuts, unit_ends, window_ends};
 use crate::error::{Error, Result};
 use crate::manifest::{TokenDtype, TokenizerEntry, hexadecimal};
+use crate::model::Tokenizer;
 use crate::piece_cache::PieceCache;
-use crate::pieces::{Pieces, normalized};
+use crate::pieces::{Description, Pieces, normalized};
 use crate::special_tokens::special_ids;
 use crate::tokenize::Windows;
 
@@ -83,11 +83,12 @@ impl Encoder {
 
     fn from_bytes(bytes: &[u8], name: String, max_length: usize) -> Result<Self> {
         let unusable = |cause: String| Error::Tokenizer { name: name.clone(), cause };
-        let mut tokenizer = catch_unwind(|| Tokenizer::from_bytes(bytes))
+        let mut tokenizer = catch_unwind(|| serde_json::from_slice::<Tokenizer>(bytes))
             .map_err(|_| unusable("the tokenizers library panicked while reading it".to_owned()))?
             .map_err(|error| unusable(error.to_string()))?;
 
-        let largest_id = tokenizer.get_vocab(true).into_values().max();
+        let added = tokenizer.get_added_tokens_decoder().into_keys().max();
+        let largest_id = tokenizer.get_model().largest_id().max(added);
         let largest_id = largest_id.ok_or_else(|| unusable("its vocabulary is empty".to_owned()))?;
         let post_processor = tokenizer.get_post_processor().cloned();
         let special_tokens = post_processor.as_ref().map_or(0, |processor| processor.added_tokens(false));
@@ -124,7 +125,7 @@ impl Encoder {
         Ok(Self { windows, ..self })
     }
 
-    /// The same without the fast path: the `tokenizers` library alone, to compare with.
+    /// The same without the fast path: documents go through the library's pipeline whole. To compare with.
     #[must_use]
     pub fn plain(self) -> Self {
         Self { fast: None, ..self }
@@ -232,7 +233,7 @@ impl Encoder {
             }
             let start = ids.len();
             if pieces.word_for_model(piece, word) {
-                ids.extend(self.tokenizer.get_model().tokenize(word)?.iter().map(|token| token.id));
+                self.tokenizer.get_model().push_ids(word, ids)?;
             } else {
                 ids.extend_from_slice(self.tokenizer.encode_fast(piece, false)?.get_ids());
             }
@@ -324,7 +325,7 @@ fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> std::result::Resu
 impl FastPath {
     /// None where it is not certain to give the ids of the plain path.
     fn of(bytes: &[u8], tokenizer: &Tokenizer) -> Option<Self> {
-        let description: Value = serde_json::from_slice(bytes).ok()?;
+        let description: Description = serde_json::from_slice(bytes).ok()?;
         let added = tokenizer.get_added_tokens_decoder();
         // Those that are looked for in normalised text may stand in the text in another form.
         let normalizes = tokenizer.get_normalizer().is_some();

@@ -17,6 +17,7 @@ compile_error!("reldistill-loader maps little-endian files into memory and does 
 mod batch;
 mod batches;
 mod borders;
+mod byte_trie;
 mod checksums;
 mod compression;
 mod corpus;
@@ -30,6 +31,7 @@ mod input_files;
 mod joiner;
 mod manifest;
 mod micro_batches;
+mod model;
 mod order;
 mod paragraphs;
 mod parquet_rows;
@@ -44,6 +46,7 @@ mod shard_layout;
 mod shard_writer;
 mod special_tokens;
 mod tokenize;
+mod unigram;
 
 pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
 pub use batches::{BatchOptions, Batches, BatchesState};
