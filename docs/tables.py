@@ -88,6 +88,33 @@ def tokenize_table(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def memory_table(found: dict[str, Any]) -> str:
+    """Of ``benchmarks/tokenizing_memory.py``."""
+    sizes = [build["text_bytes"] / 1e6 for build in found["tokenizers"][0]["builds"]]
+    rows = [
+        "| tokenizer | " + " | ".join(f"peak for {size:.0f} MB of text, MiB" for size in sizes)
+        + " | the library opens it, MiB |",
+        "|---|" + "---|" * (len(sizes) + 1),
+    ]  # fmt: skip
+
+    def spread(peaks: dict[str, float]) -> str:
+        return f"{peaks['median']:.0f} ({peaks['least']:.0f} to {peaks['greatest']:.0f})"
+
+    for tokenizer in found["tokenizers"]:
+        cells = [spread(build["peak_mib"]) for build in tokenizer["builds"]]
+        rows.append(
+            " | ".join([f"| {tokenizer['tokenizer']}", *cells, spread(tokenizer["library_opens_it_mib"])]) + " |"
+        )
+    machine = found["environment"]
+    rows += [
+        "",
+        f"Median (least to greatest) of {found['rounds']} runs with {found['threads']} threads on {machine['processor']}, "
+        f"tokenizers {machine['versions']['tokenizers']}. All of it includes Python; with the loader and nothing done that is "
+        f"{found['python_with_the_loader_mib']['median']:.0f} MiB.",
+    ]
+    return "\n".join(rows)
+
+
 def rendered(page: str) -> str:
     """The page with each table between its markers made anew."""
     for name, table in TABLES:
@@ -99,7 +126,12 @@ def rendered(page: str) -> str:
     return page
 
 
-TABLES = (("relation_loss", loss_table), ("tokenize", tokenize_table), ("demo", demo_table))
+TABLES = (
+    ("relation_loss", loss_table),
+    ("tokenize", tokenize_table),
+    ("tokenizing_memory", memory_table),
+    ("demo", demo_table),
+)
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,14 @@ from typer.testing import CliRunner
 from reldistill_cli.main import app
 from rust_loader.small_tokenizers import byte_level_bpe, word_piece
 
+# Without a token for BERT only; white space for Python only; ends that are none; blank; an end that was cut off.
+ODD_LINES = "\ufeff\n\x1c\n\r in the \r middle\r\n\u3000\x85\n\u200b\nthe last\r"
+
 
 @pytest.mark.slow
 def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
     text, output = tmp_path / "text.txt", tmp_path / "result.json"
-    text.write_text("the hidden 12 words, é and the rest\n\n" * 500)
+    text.write_text("the hidden 12 words, é and the rest\n\n" * 500 + ODD_LINES, encoding="utf-8", newline="")
     (tmp_path / "word_piece.json").write_text(word_piece().to_str())
     (tmp_path / "bpe.json").write_text(byte_level_bpe().to_str())
     arguments = [text, "--tokenizer", tmp_path / "word_piece.json", "--tokenizer", tmp_path / "bpe.json"]
@@ -32,3 +37,11 @@ def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
         for figures in tokenizer["contestants"].values():
             assert 0 < figures["mb_per_cpu_second"]["least"] <= figures["mb_per_cpu_second"]["greatest"]
             assert figures["peak_mib"]["median"] > 10
+
+
+def test_the_peak_of_a_process_is_its_own() -> None:
+    script = "from reldistill_cli.bench.contest import peak_mib; print(peak_mib())"
+    ballast = b"x" * (300 << 20)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert len(ballast) > 0
+    assert 5 < float(ran.stdout) < 200

@@ -109,6 +109,32 @@ def test_the_column_of_the_text_can_be_named(teacher: MakeTeacher) -> None:
     assert Corpus.open("corpus").sequence(0).tolist() == tokenizer("Gulls argued.")["input_ids"]
 
 
+def test_blank_lines_separate_documents_on_request(teacher: MakeTeacher) -> None:
+    Path("text.txt").write_text("The harbour\nwas quiet.\n\nGulls argued.\n")
+    arguments = ("text.txt", "--teacher", teacher("bert"), "--json")
+    for option, documents in {(): 3, ("--text-documents", "paragraphs"): 2, ("--text-documents", "lines"): 3}.items():
+        code, out, _ = build(*arguments, *option, "-o", f"corpus{len(option)}", "--overwrite")
+        assert (code, json.loads(out)["documents"]) == (0, documents)
+    code, _, err = build(*arguments, "--text-documents", "pages", "-o", "other")
+    assert code == 2
+    assert "paragraphs" in err
+
+
+def test_windows_end_with_sentences_on_request(teacher: MakeTeacher) -> None:
+    Path("text.txt").write_text("The harbour was quiet. Gulls argued. " * 20)
+    Dataset.from_dict({"text": [Path("text.txt").read_text()]}).save_to_disk("saved")
+    arguments = ("--teacher", teacher("bert"), "--max-length", 16)
+    for source in ("text.txt", "saved"):
+        assert build(source, *arguments, "-o", "full", "--overwrite")[0] == 0
+        assert build(source, *arguments, "-o", "sentences", "--overwrite", "--windows", "sentences")[0] == 0
+        full, corpus = Corpus.open("full"), Corpus.open("sentences")
+        assert (full.manifest.windows, corpus.manifest.windows) == ("tokens", "sentences")
+        stop = locate_teacher(str(teacher("bert")), Registry.installed()).tokenizer(".")["input_ids"][1]
+        assert {corpus.sequence(index).tolist()[-2] for index in range(len(corpus))} == {stop}
+        assert {full.sequence(index).tolist()[-2] for index in range(len(full))} > {stop}
+        assert sum(full.lengths()) - 2 * len(full) == sum(corpus.lengths()) - 2 * len(corpus)
+
+
 def test_a_corpus_that_is_there_is_replaced_only_on_request(teacher: MakeTeacher, text: Path) -> None:
     arguments = (text, "--teacher", teacher("bert"), "-o", "corpus", "--max-length")
     assert build(*arguments, 16)[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -17,7 +18,7 @@ from typing import Any
 
 from reldistill.errors import ReldistillError
 
-__all__ = ["Run", "Spread", "environment", "measure", "take_turns"]
+__all__ = ["Run", "Spread", "environment", "measure", "peak_mib", "take_turns"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,18 @@ def measure(work: Callable[[], object], digest: Callable[[], str]) -> None:
     cpu, started = _cpu_seconds(), time.perf_counter()
     work()
     seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak / 1024, "digest": digest()}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak_mib(), "digest": digest()}))
+
+
+def peak_mib() -> float:
+    """Of this process, or of the largest of those that it started and that have ended.
+
+    Linux starts a new process's ``ru_maxrss`` at the size of the one that started it, but not its ``VmHWM``.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="utf-8") as lines:
+        own = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), own)
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 def _cpu_seconds() -> float:

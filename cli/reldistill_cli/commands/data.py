@@ -27,7 +27,7 @@ def build(
     text: Annotated[
         list[str],
         typer.Argument(
-            help=".txt (a document a line), .jsonl and .parquet files, also .gz and .zst; folders or globs of them; "
+            help=".txt, .jsonl and .parquet files, also .gz and .zst; folders or globs of them; "
             "or one data set: a folder of save_to_disk, or owner/name on the Hub."
         ),
     ],
@@ -44,6 +44,16 @@ def build(
         typer.Option(help="join: short documents become one sequence, [SEP] or </s> between them."),
     ] = "split",
     text_column: Annotated[str, typer.Option(help="Column of .jsonl and .parquet files that holds the text.")] = "text",
+    text_documents: Annotated[
+        Literal["lines", "paragraphs"],
+        typer.Option(help="What is a document of a .txt file: a line, or the lines up to a blank one."),
+    ] = "lines",
+    windows: Annotated[
+        Literal["tokens", "sentences", "lines"],
+        typer.Option(
+            help="Cut documents longer than a sequence where it is full, or behind the last sentence or line that fits."
+        ),
+    ] = "tokens",
     on_error: Annotated[Literal["raise", "skip"], typer.Option(help="What to do with a broken record.")] = "raise",
     threads: Annotated[int, typer.Option(min=0, help="0: one for each core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a corpus that is there.")] = False,
@@ -70,12 +80,13 @@ def build(
         if streamed is not None and items is not None:
             manifest = tokenize_documents(
                 items, source, output, source=streamed.names, max_length=max_length, join=documents == "join",
-                threads=threads, overwrite=overwrite, progress=lambda progress: reporter.tokenising(label, progress),
+                windows=windows, threads=threads, overwrite=overwrite, progress=lambda progress: reporter.tokenising(label, progress),
             )  # fmt: skip
         else:
             manifest = tokenize(
-                text, source, output, max_length=max_length, documents=documents, text_column=text_column, threads=threads,
-                overwrite=overwrite, on_error=on_error, progress=lambda progress: reporter.tokenising(label, progress),
+                text, source, output, max_length=max_length, documents=documents, text_column=text_column,
+                text_documents=text_documents, windows=windows, threads=threads, overwrite=overwrite, on_error=on_error,
+                progress=lambda progress: reporter.tokenising(label, progress),
             )  # fmt: skip
         reporter.tokenised(label)
     if as_json:

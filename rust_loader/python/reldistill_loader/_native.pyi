@@ -22,6 +22,8 @@ def tokenize(
     max_length: int = 512,
     documents: Literal["split", "join"] = "split",
     text_column: str = "text",
+    text_documents: Literal["lines", "paragraphs"] = "lines",
+    windows: Literal["tokens", "sentences", "lines"] = "tokens",
     threads: int = 0,
     max_sequences: int | None = None,
     overwrite: bool = False,
@@ -32,16 +34,17 @@ def tokenize(
     """Turns text into a corpus of token ids.
 
     The ids are those of transformers' fast tokenizer for `truncation=True, max_length=max_length,
-    return_overflowing_tokens=True, stride=0`: a document that is longer becomes several sequences and no token is
-    lost; one without a token beside the special ones gives none. Truncation and padding stored in the tokenizer are
+    return_overflowing_tokens=True, stride=0`: a document that is longer becomes several sequences (see `windows`) and
+    no token is lost; one without a token beside the special ones gives none. Truncation and padding stored in the tokenizer are
     ignored. The bytes written are a function of text, tokenizer and options, not of threads or time. Memory is
     bounded whatever the size of the text; the interpreter is released throughout.
 
     Args:
         inputs: a file, a folder (walked, sorted, hidden files left out), a glob, or a sequence of these.
             `.txt` holds a document a line, of which only the line end is stripped; lines of white space are passed
-            over. `.jsonl` holds an object a line. A line has at most 16 MiB. `.parquet` holds a row each. Each of
-            them may be packed: `.gz`, `.zst`; packed Parquet is unpacked into a temporary file first.
+            over; or see `text_documents`. `.jsonl` holds an object a line. A line has at most 16 MiB. `.parquet` holds
+            a row each. Each of them may be packed: `.gz`, `.zst`; packed Parquet is unpacked into a temporary file
+            first.
         tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
         output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
         max_length: greatest number of tokens in a sequence, special tokens included.
@@ -50,11 +53,18 @@ def tokenize(
             `[CLS] a [SEP] b [SEP]`. It is one sequence for attention and loss alike. The last window of a long document
             is joined like a short one.
         text_column: the field of a `.jsonl` record, or the column of a `.parquet` file, that holds the text.
+        text_documents: what is one document of a `.txt` file. `lines`: a line. `paragraphs`: consecutive lines that are
+            not blank (nothing but white space), with the line ends between them as they are; at most 16 MiB. Other
+            files are not concerned.
+        windows: where a document is cut that is longer than `max_length`. `tokens`: where a sequence is full. `sentences`,
+            `lines`: behind the last sentence or line that fits; one that alone is longer is cut where the sequence is
+            full. The ids are the same, none is lost or doubled. Sentences are those of Unicode (UAX #29), for which a
+            line end ends a sentence too and "Mr." may; white space between two of them goes with the second.
         threads: threads that tokenise; 0 for one per processor.
         max_sequences: stop after this many sequences.
         overwrite: replace a finished corpus in `output`; it stays until the new one is whole.
         on_error: what to do with bytes that are not UTF-8, broken JSON, a missing column or one that is no string,
-            a null, or a line that is too long: raise, or skip the record, count it and list the first ones in the
+            a null, or a document that is too long: raise, or skip the record, count it and list the first ones in the
             manifest. A damaged file (cut short, a checksum of gzip or Parquet that is wrong) is always an error.
         shard_tokens: a shard that would grow beyond this many tokens is closed.
         progress: called some eight times a second and at the end, in the calling thread. What it raises stops the build.
@@ -78,6 +88,7 @@ def tokenize_documents(
     source: str,
     max_length: int = 512,
     join: bool = False,
+    windows: Literal["tokens", "sentences", "lines"] = "tokens",
     threads: int = 0,
     max_sequences: int | None = None,
     overwrite: bool = False,
@@ -90,6 +101,7 @@ def tokenize_documents(
         documents: the documents. What the iterable raises is raised here, and no corpus is written. They are pulled
             in the calling thread some blocks of 256 KiB ahead, so that more may be taken than `max_sequences` needs.
         join: as `documents="join"` of `tokenize`.
+        windows: as in `tokenize`.
         source: what to call them in the manifest, a Hub id for example.
 
     Raises:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class Manifest:
     """Greatest number of sequences, if there was a bound."""
     text_column: str
     """The field of a .jsonl record that held the text."""
+    text_documents: Literal["lines", "paragraphs"]
+    """What was one document of a .txt file: a line, or the lines up to a blank one."""
+    windows: Literal["tokens", "sentences", "lines"]
+    """Where documents were cut that are longer than a sequence."""
     sources: tuple[str, ...]
     """Base names of the input files (relative to a folder that was walked), or the name that was given."""
     documents: int
@@ -93,6 +98,8 @@ class Manifest:
             joined=options["documents"] == "join",
             max_sequences=options["max_sequences"],
             text_column=options["text_column"],
+            text_documents=options.get("text_documents", "lines"),
+            windows=options.get("windows", "tokens"),
             sources=tuple(content["sources"]),
             documents=totals["documents"],
             empty_documents=totals["empty_documents"],

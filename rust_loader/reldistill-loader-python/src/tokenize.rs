@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
-    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TokenizeOptions,
-    find_input_files,
+    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TextDocuments,
+    TokenizeOptions, Windows, find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -15,8 +15,8 @@ use crate::python_classes::{PROGRESS, manifest};
 
 #[pyfunction]
 #[pyo3(signature = (
-    inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", threads=0, max_sequences=None, overwrite=false,
-    on_error="raise", shard_tokens=67_108_864, progress=None
+    inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", text_documents="lines",
+    windows="tokens", threads=0, max_sequences=None, overwrite=false, on_error="raise", shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize<'py>(
@@ -27,6 +27,8 @@ pub(crate) fn tokenize<'py>(
     max_length: usize,
     documents: &str,
     text_column: &str,
+    text_documents: &str,
+    windows: &str,
     threads: usize,
     max_sequences: Option<u64>,
     overwrite: bool,
@@ -42,6 +44,8 @@ pub(crate) fn tokenize<'py>(
         }
     };
     let documents = documents_from(py, documents)?;
+    let text_documents = text_documents_from(py, text_documents)?;
+    let windows = windows_from(py, windows)?;
     let inputs = paths(inputs)?;
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
     let text_column = text_column.to_owned();
@@ -49,6 +53,8 @@ pub(crate) fn tokenize<'py>(
         max_length,
         documents,
         text_column,
+        text_documents,
+        windows,
         threads,
         max_sequences,
         overwrite,
@@ -56,7 +62,8 @@ pub(crate) fn tokenize<'py>(
         shard_tokens,
     };
     run(py, progress, |_, watch| {
-        let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?;
+        let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?
+            .with_text_documents(options.text_documents);
         let encoder = tokenizer.encoder(max_length)?;
         reldistill_loader::tokenize(&mut source as &mut dyn ChunkSource, encoder, &output, &options, watch)
     })
@@ -64,8 +71,8 @@ pub(crate) fn tokenize<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (
-    documents, tokenizer, output, *, source, max_length=512, join=false, threads=0, max_sequences=None, overwrite=false,
-    shard_tokens=67_108_864, progress=None
+    documents, tokenizer, output, *, source, max_length=512, join=false, windows="tokens", threads=0, max_sequences=None,
+    overwrite=false, shard_tokens=67_108_864, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize_documents<'py>(
@@ -76,6 +83,7 @@ pub(crate) fn tokenize_documents<'py>(
     source: String,
     max_length: usize,
     join: bool,
+    windows: &str,
     threads: usize,
     max_sequences: Option<u64>,
     overwrite: bool,
@@ -86,11 +94,13 @@ pub(crate) fn tokenize_documents<'py>(
         return Err(input_error(py, "documents is one str; pass an iterable of them, for example a list".to_owned()));
     }
     let items: Py<PyIterator> = documents.try_iter()?.unbind();
+    let windows = windows_from(py, windows)?;
     let documents = if join { DocumentsMode::Join } else { DocumentsMode::Split };
     let tokenizer = TokenizerArgument::from_python(tokenizer)?;
     let options = TokenizeOptions {
         max_length,
         documents,
+        windows,
         threads,
         max_sequences,
         overwrite,
@@ -109,6 +119,28 @@ fn documents_from(py: Python<'_>, documents: &str) -> PyResult<DocumentsMode> {
         "split" => Ok(DocumentsMode::Split),
         "join" => Ok(DocumentsMode::Join),
         other => Err(input_error(py, format!("documents = {other:?} is not allowed; pass \"split\" or \"join\""))),
+    }
+}
+
+fn text_documents_from(py: Python<'_>, documents: &str) -> PyResult<TextDocuments> {
+    match documents {
+        "lines" => Ok(TextDocuments::Lines),
+        "paragraphs" => Ok(TextDocuments::Paragraphs),
+        other => {
+            Err(input_error(py, format!("text_documents = {other:?} is not allowed; pass \"lines\" or \"paragraphs\"")))
+        }
+    }
+}
+
+fn windows_from(py: Python<'_>, windows: &str) -> PyResult<Windows> {
+    match windows {
+        "tokens" => Ok(Windows::Tokens),
+        "sentences" => Ok(Windows::Sentences),
+        "lines" => Ok(Windows::Lines),
+        other => Err(input_error(
+            py,
+            format!("windows = {other:?} is not allowed; pass \"tokens\", \"sentences\" or \"lines\""),
+        )),
     }
 }
 
@@ -160,10 +192,11 @@ impl TokenizerArgument {
         }
     }
 
-    fn encoder(&self, max_length: usize) -> Result<Encoder> {
+    /// Lets go of the text, which can be tens of megabytes.
+    fn encoder(self, max_length: usize) -> Result<Encoder> {
         match self {
-            Self::Text(text) => Encoder::from_text(text, max_length),
-            Self::File(path) => Encoder::from_file(path, max_length),
+            Self::Text(text) => Encoder::from_text(&text, max_length),
+            Self::File(path) => Encoder::from_file(&path, max_length),
         }
     }
 }

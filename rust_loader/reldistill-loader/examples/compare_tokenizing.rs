@@ -1,4 +1,4 @@
-//! Holds the fast path against the `tokenizers` library on a text and on fuzzed strings; prints both speeds.
+//! Holds the loader against the `tokenizers` library on a text and on fuzzed strings; prints both speeds.
 //!
 //! `cargo run --release --example compare_tokenizing -- tokenizer.json text.txt [strings]`
 //!
@@ -9,9 +9,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use reldistill_loader::{Encoder, Scratch};
+use reldistill_loader::{Encoder, Scratch, Windows};
+use tokenizers::{PostProcessor, Tokenizer};
 
 const LENGTH: usize = 1 << 20;
+/// Short ones, to have many borders of sentences among them.
+const LENGTH_OF_WINDOWS: usize = 24;
 const SPOILT_WITH: &[&str] = &[
     " ",
     "  ",
@@ -87,25 +90,31 @@ fn main() {
         process::exit(2);
     };
     let strings: u64 = rest.first().map_or(100_000, |count| count.parse().expect("STRINGS is a number"));
-    let open = || Encoder::from_file(Path::new(tokenizer), LENGTH).expect("the tokenizer can be read");
-    let (fast, plain) = (open(), open().plain());
-    assert!(fast.is_fast(), "its pipeline is of no known kind");
     let text = fs::read_to_string(text).expect("the text can be read");
-    let mut pair = Pair { fast, plain, scratches: Default::default(), times: Default::default() };
-    // Each half by itself: taking turns by the line, the plain one would empty the processor's caches for the other.
+    let open = |length, windows| {
+        let encoder =
+            Encoder::from_file(Path::new(tokenizer), length).and_then(|encoder| encoder.with_windows(windows));
+        Way::Encoder(Box::new(encoder.expect("the tokenizer can be read")), Scratch::default())
+    };
+    let (mut fast, mut library) = (open(LENGTH, Windows::Tokens), Way::library(Path::new(tokenizer)));
+    assert!(fast.is_fast(), "its pipeline is of no known kind");
+
+    // Each by itself: taking turns by the line, the library would empty the processor's caches for the other.
     let mut here = Vec::new();
     let started = Instant::now();
-    here.extend(text.lines().map(|line| ids(&pair.fast, line, &mut pair.scratches.0)));
+    here.extend(text.lines().map(|line| fast.ids(line)));
     let between = Instant::now();
-    let differs = text.lines().zip(&here).find(|(line, here)| ids(&pair.plain, line, &mut pair.scratches.1) != **here);
-    pair.times = (between - started, between.elapsed());
+    let differs = text.lines().zip(&here).find(|(line, here)| library.ids(line) != **here);
+    let times = (between - started, between.elapsed());
     if let Some((line, _)) = differs {
-        pair.compare(line);
+        compare(&mut fast, &mut library, line);
     }
     let speed = |time: Duration| text.len() as f64 / 1e6 / time.as_secs_f64();
-    let (fast, plain) = (speed(pair.times.0), speed(pair.times.1));
-    println!("{} lines: {fast:.1} MB/s, plain {plain:.2} MB/s, ratio {:.1}", text.lines().count(), fast / plain);
+    let (ours, theirs) = (speed(times.0), speed(times.1));
+    println!("{} lines: {ours:.1} MB/s, library {theirs:.2} MB/s, ratio {:.1}", text.lines().count(), ours / theirs);
 
+    let mut windows = open(LENGTH_OF_WINDOWS, Windows::Sentences);
+    let mut plain_windows = open(LENGTH_OF_WINDOWS, Windows::Sentences).plain();
     let mut random = 1u64;
     let mut below = |bound: usize| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -121,36 +130,64 @@ fn main() {
             spoilt.push_str(&text[characters[start].0..characters[end].0]);
             spoilt.push_str(SPOILT_WITH[below(SPOILT_WITH.len())]);
         }
-        pair.compare(&spoilt);
+        compare(&mut fast, &mut library, &spoilt);
+        compare(&mut windows, &mut plain_windows, &spoilt);
     }
-    println!("{strings} fuzzed strings: all ids equal");
+    println!("{strings} fuzzed strings: all ids equal, also in windows on borders of sentences");
 }
 
-/// Both ways, and the time that each took.
-struct Pair {
-    fast: Encoder,
-    plain: Encoder,
-    scratches: (Scratch, Scratch),
-    times: (Duration, Duration),
+/// A way to the ids of a document.
+enum Way {
+    Encoder(Box<Encoder>, Scratch),
+    Library(Box<Tokenizer>),
 }
 
-impl Pair {
-    fn compare(&mut self, document: &str) {
-        let started = Instant::now();
-        let here = ids(&self.fast, document, &mut self.scratches.0);
-        let between = Instant::now();
-        let there = ids(&self.plain, document, &mut self.scratches.1);
-        self.times.0 += between - started;
-        self.times.1 += between.elapsed();
-        if here != there {
-            println!("different: {document:?}\nfast:  {here:?}\nplain: {there:?}");
-            process::exit(1);
+impl Way {
+    fn library(tokenizer: &Path) -> Self {
+        let mut tokenizer = Tokenizer::from_file(tokenizer).expect("the tokenizer can be read");
+        tokenizer.with_padding(None).with_truncation(None).expect("truncation can be switched off");
+        Self::Library(Box::new(tokenizer))
+    }
+
+    fn plain(self) -> Self {
+        match self {
+            Self::Encoder(encoder, scratch) => Self::Encoder(Box::new(encoder.plain()), scratch),
+            library => library,
         }
     }
+
+    fn is_fast(&self) -> bool {
+        matches!(self, Self::Encoder(encoder, _) if encoder.is_fast())
+    }
+
+    /// The ids of all windows, with the number of ids in each.
+    fn ids(&mut self, document: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let mut take = |window: &[u32]| {
+            ids.extend_from_slice(window);
+            ids.push(window.len() as u32);
+        };
+        match self {
+            Self::Encoder(encoder, scratch) => {
+                encoder.windows(document, scratch, take).expect("every text can be encoded");
+            }
+            Self::Library(tokenizer) => {
+                let encoding = tokenizer.encode_fast(document, true).expect("every text can be encoded");
+                // Nothing but special tokens is no sequence.
+                let special = tokenizer.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+                if encoding.len() > special {
+                    take(encoding.get_ids());
+                }
+            }
+        }
+        ids
+    }
 }
 
-fn ids(encoder: &Encoder, document: &str, scratch: &mut Scratch) -> Vec<u32> {
-    let mut ids = Vec::new();
-    encoder.windows(document, scratch, |window| ids.extend_from_slice(window)).expect("every text can be encoded");
-    ids
+fn compare(ours: &mut Way, theirs: &mut Way, document: &str) {
+    let (here, there) = (ours.ids(document), theirs.ids(document));
+    if here != there {
+        println!("different: {document:?}\nours:   {here:?}\ntheirs: {there:?}");
+        process::exit(1);
+    }
 }

@@ -5,15 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use aho_corasick::AhoCorasick;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokenizers::{Encoding, Model, PostProcessor, PostProcessorWrapper, Token, Tokenizer, TruncationDirection};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token, TruncationDirection};
 
+use crate::borders::{Place, cuts, unit_ends, window_ends};
 use crate::error::{Error, Result};
 use crate::manifest::{TokenDtype, TokenizerEntry, hexadecimal};
+use crate::model::Tokenizer;
 use crate::piece_cache::PieceCache;
-use crate::pieces::Pieces;
+use crate::pieces::{Description, Pieces, normalized};
 use crate::special_tokens::special_ids;
+use crate::tokenize::Windows;
 
 /// The greatest `max_length`: a record batch holds at least one sequence and should stay small.
 pub(crate) const LONGEST_SEQUENCE: usize = 1 << 20;
@@ -34,6 +36,8 @@ pub struct Encoder {
     marks: Option<Marks>,
     /// Tokens of the text in a full window.
     window: usize,
+    /// Where a window ends that need not be full.
+    windows: Windows,
     name: String,
     entry: TokenizerEntry,
     dtype: TokenDtype,
@@ -56,6 +60,7 @@ pub struct Scratch {
     ids: Vec<u32>,
     window: Vec<u32>,
     word: String,
+    places: Vec<Place>,
 }
 
 impl Encoder {
@@ -78,11 +83,12 @@ impl Encoder {
 
     fn from_bytes(bytes: &[u8], name: String, max_length: usize) -> Result<Self> {
         let unusable = |cause: String| Error::Tokenizer { name: name.clone(), cause };
-        let mut tokenizer = catch_unwind(|| Tokenizer::from_bytes(bytes))
+        let mut tokenizer = catch_unwind(|| serde_json::from_slice::<Tokenizer>(bytes))
             .map_err(|_| unusable("the tokenizers library panicked while reading it".to_owned()))?
             .map_err(|error| unusable(error.to_string()))?;
 
-        let largest_id = tokenizer.get_vocab(true).into_values().max();
+        let added = tokenizer.get_added_tokens_decoder().into_keys().max();
+        let largest_id = tokenizer.get_model().largest_id().max(added);
         let largest_id = largest_id.ok_or_else(|| unusable("its vocabulary is empty".to_owned()))?;
         let post_processor = tokenizer.get_post_processor().cloned();
         let special_tokens = post_processor.as_ref().map_or(0, |processor| processor.added_tokens(false));
@@ -100,10 +106,26 @@ impl Encoder {
         let (window, dtype) = (max_length - special_tokens, TokenDtype::holding(largest_id));
         let marks = post_processor.as_ref().map_or_else(|| Some(Marks::default()), marks_of);
         let fast = marks.as_ref().and_then(|_| FastPath::of(bytes, &tokenizer));
-        Ok(Self { tokenizer, post_processor, fast, marks, window, name, entry, dtype })
+        Ok(Self { tokenizer, post_processor, fast, marks, window, windows: Windows::Tokens, name, entry, dtype })
     }
 
-    /// The same without the fast path: the `tokenizers` library alone, to compare with.
+    /// Cuts long documents there.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for borders, if the tokenizer does not put the same special tokens around each text.
+    pub fn with_windows(self, windows: Windows) -> Result<Self> {
+        if windows != Windows::Tokens && self.marks.is_none() {
+            return Err(Error::Argument {
+                name: "windows",
+                value: windows.name().to_owned(),
+                allowed: "this tokenizer does not put the same special tokens around each text; pass \"tokens\""
+                    .to_owned(),
+            });
+        }
+        Ok(Self { windows, ..self })
+    }
+
+    /// The same without the fast path: documents go through the library's pipeline whole. To compare with.
     #[must_use]
     pub fn plain(self) -> Self {
         Self { fast: None, ..self }
@@ -139,33 +161,47 @@ impl Encoder {
         scratch: &mut Scratch,
         mut take: impl FnMut(&[u32]),
     ) -> std::result::Result<(), String> {
-        // A panic in the tokenizers library must cost a document, not the process: it runs in threads of ours.
         let fast = self.fast.as_ref().filter(|fast| !fast.added_tokens.is_match(document));
-        match fast.zip(self.marks.as_ref()) {
-            Some((fast, (prefix, suffix))) => {
-                catch_unwind(AssertUnwindSafe(|| self.encode_pieces(&fast.pieces, document, scratch)))
-                    .map_err(|_| PANICKED.to_owned())?
-                    .map_err(refused)?;
+        match (self.windows, fast, &self.marks) {
+            (Windows::Tokens, Some(fast), Some(marks)) => {
+                guarded(|| self.encode_pieces(&fast.pieces, document, scratch, |_, _| {}))?;
                 for text in scratch.ids.chunks(self.window) {
-                    scratch.window.clear();
-                    for part in [&prefix[..], text, suffix] {
-                        scratch.window.extend_from_slice(part);
-                    }
-                    self.check_ids(&scratch.window)?;
-                    take(&scratch.window);
+                    self.hand_over(text, marks, &mut scratch.window, &mut take)?;
                 }
             }
-            None => {
-                let encoding = catch_unwind(AssertUnwindSafe(|| self.encode(document)))
-                    .map_err(|_| PANICKED.to_owned())?
-                    .map_err(refused)?;
-                let Some(encoding) = encoding else { return Ok(()) };
+            (Windows::Sentences | Windows::Lines, _, Some(marks)) => {
+                let ends = guarded(|| self.encode_up_to_borders(fast, document, scratch))?;
+                let mut start = 0;
+                for end in ends {
+                    self.hand_over(&scratch.ids[start..end], marks, &mut scratch.window, &mut take)?;
+                    start = end;
+                }
+            }
+            _ => {
+                let Some(encoding) = guarded(|| self.encode(document))? else { return Ok(()) };
                 for window in std::iter::once(&encoding).chain(encoding.get_overflowing()) {
                     self.check_ids(window.get_ids())?;
                     take(window.get_ids());
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Puts the special tokens around the ids of a window.
+    fn hand_over(
+        &self,
+        text: &[u32],
+        (prefix, suffix): &Marks,
+        window: &mut Vec<u32>,
+        take: &mut impl FnMut(&[u32]),
+    ) -> std::result::Result<(), String> {
+        window.clear();
+        for part in [prefix, text, suffix] {
+            window.extend_from_slice(part);
+        }
+        self.check_ids(window)?;
+        take(window);
         Ok(())
     }
 
@@ -179,24 +215,88 @@ impl Encoder {
         }
     }
 
-    /// The ids of a document into `scratch.ids`.
-    fn encode_pieces(&self, pieces: &Pieces, document: &str, scratch: &mut Scratch) -> tokenizers::Result<()> {
+    /// The ids of a document into `scratch.ids`. `note` is told each piece and the number of its first token.
+    fn encode_pieces<'t>(
+        &self,
+        pieces: &Pieces,
+        document: &'t str,
+        scratch: &mut Scratch,
+        mut note: impl FnMut(&'t str, usize),
+    ) -> tokenizers::Result<()> {
         let Scratch { cache, ids, word, .. } = scratch;
         ids.clear();
         pieces.of_text(document, |piece| {
+            note(piece, ids.len());
             if let Some(known) = cache.get(piece) {
                 ids.extend_from_slice(known);
                 return Ok(());
             }
             let start = ids.len();
             if pieces.word_for_model(piece, word) {
-                ids.extend(self.tokenizer.get_model().tokenize(word)?.iter().map(|token| token.id));
+                self.tokenizer.get_model().push_ids(word, ids)?;
             } else {
                 ids.extend_from_slice(self.tokenizer.encode_fast(piece, false)?.get_ids());
             }
             cache.put(piece, &ids[start..]);
             Ok(())
         })
+    }
+
+    /// The ids of a document into `scratch.ids`; gives where its windows end, so that they end on borders.
+    fn encode_up_to_borders(
+        &self,
+        fast: Option<&FastPath>,
+        document: &str,
+        scratch: &mut Scratch,
+    ) -> tokenizers::Result<Vec<usize>> {
+        let ends = unit_ends(self.windows, document);
+        let cuts = match fast {
+            Some(fast) => {
+                let mut places = std::mem::take(&mut scratch.places);
+                places.clear();
+                self.encode_pieces(&fast.pieces, document, scratch, |piece, token| {
+                    let start = piece.as_ptr() as usize - document.as_ptr() as usize;
+                    places.push(Place { start, end: start + piece.len(), token });
+                })?;
+                // What fits one window needs no borders; of the rest, only pieces that have one inside are encoded again.
+                let found: tokenizers::Result<_> = match scratch.ids.len() > self.window {
+                    true => cuts(ends, &places, |&Place { start, end, .. }| {
+                        let (_, starts) = self.encode_with_starts(&document[start..end])?;
+                        Ok(starts.into_iter().map(|token| start + token).collect())
+                    }),
+                    false => Ok(Vec::new()),
+                };
+                scratch.places = places;
+                found
+            }
+            None => {
+                let (encoding, mut starts) = self.encode_with_starts(document)?;
+                scratch.ids.clear();
+                scratch.ids.extend_from_slice(encoding.get_ids());
+                let whole = Place { start: 0, end: document.len(), token: 0 };
+                cuts(ends, &[whole], |_| Ok(std::mem::take(&mut starts)))
+            }
+        }?;
+        Ok(window_ends(scratch.ids.len(), self.window, cuts))
+    }
+
+    /// The tokens of a text, and where they start in bytes.
+    fn encode_with_starts(&self, text: &str) -> tokenizers::Result<(Encoding, Vec<usize>)> {
+        let starts = |encoding: &Encoding, from: usize| -> Vec<usize> {
+            encoding.get_offsets().iter().map(|&(start, _)| from + start).collect()
+        };
+        let encoding = self.tokenizer.encode(text, false)?;
+        // Where `Precompiled` deletes the first characters, all offsets of tokenizers 0.23.2 lag behind by as many.
+        let deleted = text.chars().take_while(|&character| normalized(&self.tokenizer, character).is_empty());
+        let deleted: usize = deleted.map(char::len_utf8).sum();
+        if deleted > 0 {
+            let rest = self.tokenizer.encode(&text[deleted..], false)?;
+            if rest.get_ids() == encoding.get_ids() {
+                return Ok((encoding, starts(&rest, deleted)));
+            }
+        }
+        let starts = starts(&encoding, 0);
+        Ok((encoding, starts))
     }
 
     /// The first window, which holds the others; none if the document has no token.
@@ -215,14 +315,17 @@ impl Encoder {
 
 const PANICKED: &str = "the tokenizers library panicked on it";
 
-fn refused(error: tokenizers::Error) -> String {
-    format!("the tokenizer refused it: {error}")
+/// A panic in the tokenizers library must cost a document, not the process: it runs in threads of ours.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| PANICKED.to_owned())?
+        .map_err(|error| format!("the tokenizer refused it: {error}"))
 }
 
 impl FastPath {
     /// None where it is not certain to give the ids of the plain path.
     fn of(bytes: &[u8], tokenizer: &Tokenizer) -> Option<Self> {
-        let description: Value = serde_json::from_slice(bytes).ok()?;
+        let description: Description = serde_json::from_slice(bytes).ok()?;
         let added = tokenizer.get_added_tokens_decoder();
         // Those that are looked for in normalised text may stand in the text in another form.
         let normalizes = tokenizer.get_normalizer().is_some();

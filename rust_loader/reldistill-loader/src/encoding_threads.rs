@@ -10,7 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::encoder::{Encoder, Scratch};
-use crate::file_chunks::{Chunk, ChunkText, LONGEST_LINE, Source};
+use crate::file_chunks::{Chunk, ChunkText, Source};
+use crate::paragraphs::paragraph_lines;
 use crate::record::{Record, json_line, text_line};
 
 /// A chunk after encoding.
@@ -122,14 +123,14 @@ fn encode(encoder: &Encoder, scratch: &mut Scratch, column: &str, chunk: Chunk, 
         ChunkText::Lines(bytes) => {
             lines(&bytes).all(|line| add(text_line(line)));
         }
+        ChunkText::Paragraphs(bytes) => {
+            paragraph_lines(&bytes).all(add);
+        }
         ChunkText::JsonLines(bytes) => {
             lines(&bytes).all(|line| add(json_line(line, column)));
         }
         ChunkText::Documents(documents) => {
             documents.into_iter().all(|document| add(document.map(|text| Some(text.into()))));
-        }
-        ChunkText::TooLong => {
-            add(Err(format!("longer than {} MiB; put its documents on lines of their own", LONGEST_LINE >> 20)));
         }
     }
     encoded

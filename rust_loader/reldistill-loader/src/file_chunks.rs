@@ -1,18 +1,20 @@
 //! Files as chunks of bounded size, each of whole lines or rows: what the encoding threads work on.
 
 use std::fs;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::compression::{Compression, Content, read_error};
 use crate::error::{Error, Result};
 use crate::input_files::{InputFile, TextFormat};
+use crate::paragraphs::is_blank;
 use crate::parquet_rows::ParquetRows;
+use crate::tokenize::TextDocuments;
 
 /// Text in a chunk: small enough to keep many threads busy and a stop quick, large enough to hide the hand-over.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-/// The longest line that is taken as one document. While it is encoded it needs about 110 times its size in memory
+/// The longest line or paragraph that is taken as one document. While it is encoded it needs about 110 times its size in memory
 /// (measured on 6 MB of English with BERT's and RoBERTa's tokenizers), and that in each thread.
 pub(crate) const LONGEST_LINE: usize = 16 << 20;
 
@@ -43,12 +45,12 @@ pub struct Source {
 pub enum ChunkText {
     /// Lines of a text file, each one a document.
     Lines(Vec<u8>),
+    /// Lines of a text file, whose documents blank lines separate. None goes on in the next chunk.
+    Paragraphs(Vec<u8>),
     /// Lines of a `.jsonl` file.
     JsonLines(Vec<u8>),
     /// Documents, or what is wrong with them.
     Documents(Vec<std::result::Result<String, String>>),
-    /// A single line, left out for its length.
-    TooLong,
 }
 
 /// Where chunks come from: files here, a Python iterable elsewhere.
@@ -88,8 +90,14 @@ struct OpenLines {
     next_line: u64,
     /// Bytes of the file that chunks stood for so far.
     reported: u64,
-    /// Size of a line beyond all bounds that was passed over and not reported yet.
-    too_long: Option<u64>,
+    /// A document beyond all bounds that was passed over and not reported yet.
+    too_long: Option<TooLong>,
+}
+
+/// Size of what was passed over.
+struct TooLong {
+    bytes: u64,
+    lines: u64,
 }
 
 /// A file of rows.
@@ -114,6 +122,21 @@ impl FileChunks {
         Ok(Self { files, text_column: text_column.to_owned(), next_file: 0, open: None, bytes_total })
     }
 
+    /// Says what is one document of a `.txt` file; a line, if this is not called.
+    #[must_use]
+    pub fn with_text_documents(mut self, documents: TextDocuments) -> Self {
+        let format = match documents {
+            TextDocuments::Lines => TextFormat::Lines,
+            TextDocuments::Paragraphs => TextFormat::Paragraphs,
+        };
+        for file in &mut self.files {
+            if matches!(file.format, TextFormat::Lines | TextFormat::Paragraphs) {
+                file.format = format;
+            }
+        }
+        self
+    }
+
     fn open_next(&mut self) -> Result<Option<OpenFile>> {
         let Some(InputFile { path, name, format, compression }) = self.files.get(self.next_file) else {
             return Ok(None);
@@ -127,7 +150,7 @@ impl FileChunks {
                 next_row: 1,
                 file_bytes: fs::metadata(path).map_err(Error::io("read", path))?.len(),
             }),
-            TextFormat::Lines | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
+            TextFormat::Lines | TextFormat::Paragraphs | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
                 path: path.clone(),
                 compression: *compression,
                 content: Content::open(path, *compression)?,
@@ -178,34 +201,77 @@ impl OpenLines {
         let first = self.next_line;
         let failed = read_error(&self.path, self.compression);
         let mut bytes = Vec::new();
-        while self.too_long.is_none() && bytes.len() < CHUNK_BYTES {
+        // Where the document starts that is being read, and its lines so far.
+        let (mut document, mut lines) = (0, 0);
+        while self.too_long.is_none() && (bytes.len() < CHUNK_BYTES || document < bytes.len()) {
             let start = bytes.len();
             let reader = &mut self.content.reader;
             let read = reader.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes).map_err(&failed)?;
             if read == 0 {
                 break;
             }
-            if read > LONGEST_LINE && bytes.last() != Some(&b'\n') {
-                bytes.truncate(start);
-                let rest = self.content.reader.skip_until(b'\n').map_err(&failed)?;
-                self.too_long = Some((read + rest) as u64);
-            } else {
-                self.next_line += 1;
+            lines += 1;
+            let ended = bytes.last() == Some(&b'\n');
+            let last = match self.format {
+                TextFormat::Paragraphs => is_blank(&bytes[start..]),
+                _ => true,
+            };
+            let within_bounds = |size: usize| size - usize::from(ended) <= LONGEST_LINE;
+            if !within_bounds(read) || (!last && !within_bounds(bytes.len() - document)) {
+                let (rest, more_lines) = self.pass_over(ended).map_err(&failed)?;
+                let bytes_so_far = (bytes.len() - document) as u64;
+                self.too_long = Some(TooLong { bytes: bytes_so_far + rest, lines: lines + more_lines });
+                bytes.truncate(document);
+            } else if last {
+                document = bytes.len();
+                self.next_line += std::mem::take(&mut lines);
             }
         }
         if !bytes.is_empty() {
             let size = self.stands_for(bytes.len() as u64);
             let text = match self.format {
                 TextFormat::JsonLines => ChunkText::JsonLines(bytes),
+                TextFormat::Paragraphs => ChunkText::Paragraphs(bytes),
                 TextFormat::Lines | TextFormat::Parquet => ChunkText::Lines(bytes),
             };
             return Ok(Some(Chunk { source: self.source.clone(), first, text, bytes: size }));
         }
-        Ok(self.too_long.take().map(|size| {
-            self.next_line += 1;
-            let bytes = self.stands_for(size);
-            Chunk { source: self.source.clone(), first, text: ChunkText::TooLong, bytes }
+        Ok(self.too_long.take().map(|TooLong { bytes, lines }| {
+            self.next_line += lines;
+            let bytes = self.stands_for(bytes);
+            let cause = format!("longer than {} MiB; {}", LONGEST_LINE >> 20, self.how_to_divide());
+            Chunk { source: self.source.clone(), first, text: ChunkText::Documents(vec![Err(cause)]), bytes }
         }))
+    }
+
+    /// Passes over the rest of a document, of a line that has `ended` or not; gives the bytes and further lines of it.
+    fn pass_over(&mut self, ended: bool) -> io::Result<(u64, u64)> {
+        let reader = &mut self.content.reader;
+        let (mut bytes, mut lines) = (0, 0);
+        if !ended {
+            bytes += reader.skip_until(b'\n')? as u64;
+        }
+        let mut line = Vec::new();
+        while self.format == TextFormat::Paragraphs && !(lines > 0 && is_blank(&line)) {
+            line.clear();
+            let read = reader.take(LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                break;
+            }
+            bytes += read as u64;
+            lines += 1;
+            if line.last() != Some(&b'\n') {
+                bytes += reader.skip_until(b'\n')? as u64;
+            }
+        }
+        Ok((bytes, lines))
+    }
+
+    fn how_to_divide(&self) -> &'static str {
+        match self.format {
+            TextFormat::Paragraphs => "put blank lines between its documents",
+            _ => "put its documents on lines of their own",
+        }
     }
 
     /// Bytes of the file behind so many bytes of text.
@@ -244,19 +310,27 @@ mod tests {
     use super::*;
 
     fn chunks(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        chunks_of(TextDocuments::Lines, content)
+    }
+
+    fn paragraphs(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        chunks_of(TextDocuments::Paragraphs, content)
+    }
+
+    fn chunks_of(documents: TextDocuments, content: &[u8]) -> Vec<(u64, Vec<u8>)> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         fs::write(&path, content).unwrap();
         let (format, compression) = (TextFormat::Lines, Compression::None);
         let file = InputFile { path, name: "a.txt".into(), format, compression };
-        let mut source = FileChunks::new(vec![file], "text").unwrap();
+        let mut source = FileChunks::new(vec![file], "text").unwrap().with_text_documents(documents);
         assert_eq!(source.bytes_total(), Some(content.len() as u64));
         let (mut found, mut bytes) = (Vec::new(), 0);
         while let Some(chunk) = source.next_chunk().unwrap() {
             bytes += chunk.bytes;
             found.push(match chunk.text {
-                ChunkText::Lines(lines) => (chunk.first, lines),
-                ChunkText::TooLong => (chunk.first, b"too long".to_vec()),
+                ChunkText::Lines(lines) | ChunkText::Paragraphs(lines) => (chunk.first, lines),
+                ChunkText::Documents(faults) => (chunk.first, faults[0].clone().unwrap_err().into_bytes()),
                 other => panic!("{other:?}"),
             });
         }
@@ -289,6 +363,51 @@ mod tests {
         let mut content = b"a\n".to_vec();
         content.extend(std::iter::repeat_n(b'x', LONGEST_LINE + 2));
         content.extend(b"\nb\n");
-        assert_eq!(chunks(&content), [(1, b"a\n".to_vec()), (2, b"too long".to_vec()), (3, b"b\n".to_vec())]);
+        let too_long = b"longer than 16 MiB; put its documents on lines of their own".to_vec();
+        assert_eq!(chunks(&content), [(1, b"a\n".to_vec()), (2, too_long), (3, b"b\n".to_vec())]);
+    }
+
+    #[test]
+    fn chunks_of_paragraphs_end_at_blank_lines() {
+        let paragraph =
+            |number: usize| "some words\n".repeat(1 + number % 40) + ["\n", " \r\n\n", "\u{3000}\n"][number % 3];
+        let content: String = (0..5000).map(paragraph).collect();
+        let found = paragraphs(content.as_bytes());
+        assert!(found.len() > 3);
+        let mut lines = 1;
+        for (first, bytes) in &found {
+            assert_eq!(*first, lines);
+            assert!(is_blank(bytes.split_inclusive(|&byte| byte == b'\n').next_back().unwrap()));
+            lines += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        }
+        assert_eq!(found.into_iter().flat_map(|(_, bytes)| bytes).collect::<Vec<_>>(), content.as_bytes());
+    }
+
+    #[test]
+    fn a_paragraph_may_be_longer_than_a_chunk() {
+        let content = "x".repeat(CHUNK_BYTES).into_bytes();
+        let content = [&content[..], b"\n", &content, b"\n\nb"].concat();
+        assert_eq!(paragraphs(&content), [(1, content[..content.len() - 1].to_vec()), (4, b"b".to_vec())]);
+    }
+
+    #[test]
+    fn a_paragraph_beyond_all_bounds_is_passed_over_alone() {
+        let line = [vec![b'x'; LONGEST_LINE / 2 - 1], vec![b'\n']].concat();
+        let longest = [&line[..], &line[1..], b"y"].concat();
+        assert_eq!(longest.len(), LONGEST_LINE);
+        let too_long = b"longer than 16 MiB; put blank lines between its documents".to_vec();
+        // Just within the bounds, then beyond them by a byte, then by a line, then by one that alone is too long.
+        let within = [b"a\n\n", &longest[..], b"\n \n"].concat();
+        assert_eq!(paragraphs(&within), [(1, within.clone())]);
+        for over in [&b"z\n"[..], b"\nz\n", &[b"\n", &[b'x'; LONGEST_LINE + 9][..], b"\nz"].concat()] {
+            let content = [b"a\n\n", &longest[..], over, b"z\n\nb\n"].concat();
+            let first_of_b = content.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            assert_eq!(
+                paragraphs(&content),
+                [(1, b"a\n\n".to_vec()), (3, too_long.clone()), (first_of_b, b"b\n".to_vec())]
+            );
+        }
+        let endless = [&longest[..], b"z"].concat();
+        assert_eq!(paragraphs(&endless), [(1, too_long.clone())]);
     }
 }

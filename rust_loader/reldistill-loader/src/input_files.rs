@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 pub enum TextFormat {
     /// `.txt`: a document a line.
     Lines,
+    /// `.txt`, where that was asked for: documents with blank lines between them.
+    Paragraphs,
     /// `.jsonl`: an object a line, one field of which is the document.
     JsonLines,
     /// `.parquet`: a row each, one column of which is the document.

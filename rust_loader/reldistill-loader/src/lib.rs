@@ -5,7 +5,8 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
+//! `input_files` → `file_chunks` → `record` or `paragraphs` → `encoder` and `borders` (in `encoding_threads`) → `joiner` →
+//! `corpus_writer` → `shard_writer`,
 //! then `corpus` → `shard` → `mixture` → `order` → `rank_shares` → `batch` (in `prefetch`) → `micro_batches`.
 #![deny(missing_docs)]
 
@@ -15,7 +16,9 @@ compile_error!("reldistill-loader maps little-endian files into memory and does 
 
 mod batch;
 mod batches;
+mod borders;
 mod buffer;
+mod byte_trie;
 mod checksums;
 mod compression;
 mod corpus;
@@ -31,7 +34,9 @@ mod manifest;
 mod mapped_file;
 mod micro_batches;
 mod mixture;
+mod model;
 mod order;
+mod paragraphs;
 mod parquet_rows;
 mod permutation;
 mod piece_cache;
@@ -44,6 +49,7 @@ mod shard_layout;
 mod shard_writer;
 mod special_tokens;
 mod tokenize;
+mod unigram;
 
 pub use batch::{Batch, IdDtype, Layout, PackedPiece, PaddedPiece};
 pub use batches::{BatchOptions, Batches, BatchesState};
@@ -61,4 +67,4 @@ pub use order::{GlobalOrder, OrderPart};
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;
-pub use tokenize::{Documents, OnError, Progress, TokenizeOptions, tokenize};
+pub use tokenize::{Documents, OnError, Progress, TextDocuments, TokenizeOptions, Windows, tokenize};

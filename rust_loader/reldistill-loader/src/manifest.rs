@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::checksums::BLOCK_BYTES;
 use crate::corpus_folder::{MANIFEST_NAME, is_shard_name};
 use crate::error::{Error, Result};
-use crate::tokenize::Documents;
+use crate::tokenize::{Documents, TextDocuments, Windows};
 
 /// What stands in `format`, so that a manifest of something else is told apart.
 pub(crate) const FORMAT: &str = "reldistill-corpus";
@@ -73,6 +73,12 @@ pub struct Options {
     pub max_sequences: Option<u64>,
     /// The field of a `.jsonl` record that holds the text.
     pub text_column: String,
+    /// What is one document of a `.txt` file.
+    #[serde(default, skip_serializing_if = "TextDocuments::is_default")]
+    pub text_documents: TextDocuments,
+    /// Where documents were cut that are longer than a sequence.
+    #[serde(default, skip_serializing_if = "Windows::is_default")]
+    pub windows: Windows,
 }
 
 /// Sums over a corpus.

@@ -14,8 +14,11 @@
 //!   beside the space have to be of [`CUTTABLE`], and each is put through the normalizer once, to see that it stays
 //!   visible.
 
+use serde::Deserialize;
 use serde_json::Value;
-use tokenizers::{NormalizedString, Normalizer, Tokenizer};
+use tokenizers::{NormalizedString, Normalizer};
+
+use crate::model::Tokenizer;
 
 /// Letters, digits and marks that start a grapheme cluster, end one and are no white space: ranges of code points,
 /// chosen from the scripts that put spaces between words.
@@ -46,6 +49,23 @@ const CUTTABLE: [(u32, u32); 23] = [
 ];
 const LAST_CUTTABLE: usize = 0xd7a3;
 
+/// What a `tokenizer.json` says of its pipeline; vocabularies of tens of megabytes are passed over.
+#[derive(Deserialize)]
+pub(crate) struct Description {
+    #[serde(default)]
+    normalizer: Value,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    model: ModelDescription,
+}
+
+#[derive(Deserialize)]
+struct ModelDescription {
+    r#type: String,
+    #[serde(default)]
+    dropout: Value,
+}
+
 /// How the documents of a tokenizer are cut.
 pub(crate) enum Pieces {
     /// At white space and around ASCII punctuation.
@@ -58,17 +78,16 @@ pub(crate) enum Pieces {
 
 impl Pieces {
     /// How to cut for the pipeline that a `tokenizer.json` describes; none if it is of no known kind.
-    pub(crate) fn of(description: &Value, tokenizer: &Tokenizer) -> Option<Self> {
+    pub(crate) fn of(description: &Description, tokenizer: &Tokenizer) -> Option<Self> {
         let kind = |value: &Value| value["type"].as_str().map(str::to_owned);
-        let (model, normalizer, pre_tokenizer) =
-            (&description["model"], &description["normalizer"], &description["pre_tokenizer"]);
+        let Description { normalizer, pre_tokenizer, model } = description;
         match kind(pre_tokenizer)?.as_str() {
-            "BertPreTokenizer" if kind(model)? == "WordPiece" => {
+            "BertPreTokenizer" if model.r#type == "WordPiece" => {
                 let known = normalizer.is_null() || kind(normalizer)? == "BertNormalizer";
                 let lowercase = normalizer["lowercase"] == Value::Bool(true);
                 known.then_some(Self::Bert { lowercase })
             }
-            "ByteLevel" if kind(model)? == "BPE" && normalizer.is_null() && model["dropout"].is_null() => {
+            "ByteLevel" if model.r#type == "BPE" && normalizer.is_null() && model.dropout.is_null() => {
                 // Older files say nothing of use_regex and mean yes.
                 if pre_tokenizer["use_regex"] == Value::Bool(false) {
                     return None;
@@ -76,7 +95,7 @@ impl Pieces {
                 let to_the_word = pre_tokenizer["add_prefix_space"] == Value::Bool(false);
                 Some(Self::ByteLevel { beside_spaces: CharacterSet::cuttable(tokenizer), to_the_word })
             }
-            _ if kind(model)? == "Unigram" && is_metaspace(pre_tokenizer) && keeps_to_graphemes(normalizer) => {
+            _ if model.r#type == "Unigram" && is_metaspace(pre_tokenizer) && keeps_to_graphemes(normalizer) => {
                 let ascii_stays =
                     ('!'..='~').all(|character| normalized(tokenizer, character) == character.to_string());
                 Some(Self::Metaspace { beside_spaces: CharacterSet::cuttable(tokenizer), ascii_stays })
@@ -177,7 +196,7 @@ fn stays_visible(tokenizer: &Tokenizer, character: char) -> bool {
 }
 
 /// What the tokenizer's normalizer makes of a character alone; nothing if it fails.
-fn normalized(tokenizer: &Tokenizer, character: char) -> String {
+pub(crate) fn normalized(tokenizer: &Tokenizer, character: char) -> String {
     let mut text = NormalizedString::from(character.to_string());
     match tokenizer.get_normalizer().map_or(Ok(()), |normalizer| normalizer.normalize(&mut text)) {
         Ok(()) => text.get().to_owned(),

@@ -418,7 +418,7 @@ mod tests {
         fs::write(written.path(), bytes).unwrap();
         (written.entry.sequences, written.per_batch) = (u64::MAX, usize::MAX);
         let shard = written.open(Verify::None).unwrap();
-        let Err(Error::Shard { cause, .. }) = shard.length(0) else { panic!("it has a length") };
+        let Err(Error::Shard { cause, .. }) = shard.place(0) else { panic!("it has a place") };
         assert_eq!(cause, "its record batch has -1 sequences in place of 18446744073709551615");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokenizers::Tokenizer;
+use crate::model::Tokenizer;
 
 /// How BERT's, RoBERTa's, XLM-R's, T5's and GPT's families write each role; the first that is found counts.
 const WRITTEN_AS: [(&str, &[&str]); 7] = [

@@ -43,6 +43,53 @@ pub enum Documents {
     Join,
 }
 
+/// What is one document of a `.txt` file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TextDocuments {
+    /// A line.
+    #[default]
+    Lines,
+    /// Consecutive lines that are not blank, with the line ends between them.
+    Paragraphs,
+}
+
+impl TextDocuments {
+    /// Whether it is what a manifest leaves unsaid.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where documents are cut that are longer than a sequence. No token is lost, and ids do not change.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Windows {
+    /// Where a sequence is full.
+    #[default]
+    Tokens,
+    /// Behind the last sentence that fits (UAX #29); one that alone is longer is cut where the sequence is full.
+    Sentences,
+    /// Behind the last line that fits; one that alone is longer is cut where the sequence is full.
+    Lines,
+}
+
+impl Windows {
+    /// Whether it is what a manifest leaves unsaid.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Its name in manifests and arguments.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Sentences => "sentences",
+            Self::Lines => "lines",
+        }
+    }
+}
+
 /// What decides the result, and how it is made.
 #[derive(Debug, Clone)]
 pub struct TokenizeOptions {
@@ -52,6 +99,10 @@ pub struct TokenizeOptions {
     pub documents: Documents,
     /// The field of a `.jsonl` record or the column of a `.parquet` file that holds the text.
     pub text_column: String,
+    /// What is one document of a `.txt` file; [`FileChunks`](crate::FileChunks) has to be told as well.
+    pub text_documents: TextDocuments,
+    /// Where documents are cut that are longer than a sequence.
+    pub windows: Windows,
     /// Threads that encode; 0 for as many as there are processors. They do not alter the result.
     pub threads: usize,
     /// Stop after this many sequences.
@@ -70,6 +121,8 @@ impl Default for TokenizeOptions {
             max_length: 512,
             documents: Documents::Split,
             text_column: "text".to_owned(),
+            text_documents: TextDocuments::Lines,
+            windows: Windows::Tokens,
             threads: 0,
             max_sequences: None,
             overwrite: false,
@@ -135,7 +188,7 @@ pub fn tokenize(
     watch: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<(Manifest, String)> {
     options.check()?;
-    let encoder = Arc::new(encoder);
+    let encoder = Arc::new(encoder.with_windows(options.windows)?);
     let joiner = match options.documents {
         Documents::Split => None,
         Documents::Join => Some(Joiner::new(&encoder, options.max_length)?),
@@ -271,6 +324,8 @@ impl Build<'_> {
             documents: self.options.documents,
             max_sequences: self.options.max_sequences,
             text_column: self.options.text_column.clone(),
+            text_documents: self.options.text_documents,
+            windows: self.options.windows,
         };
         self.writer.finish(encoder, options, sources, self.totals, self.skipped)
     }

@@ -1,8 +1,12 @@
 //! The fast path against the `tokenizers` library, on anything that can stand in a text.
 
+use std::str::FromStr;
+
 use proptest::prelude::*;
-use reldistill_loader::{Encoder, Scratch};
+use reldistill_loader::{Encoder, Error, Scratch, Windows};
 use serde_json::{Value, json};
+use tokenizers::Tokenizer;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// What borders, normalisers and added tokens trip over.
 const ODD: &[&str] = &[
@@ -67,6 +71,13 @@ const ODD: &[&str] = &[
     "~",
     "the",
     "thing",
+    ". The ",
+    "? ",
+    "!\n",
+    "।",
+    "。",
+    ".)",
+    "\u{2029}",
     "The",
     "12",
     "a1",
@@ -161,17 +172,54 @@ fn windows(encoder: &Encoder, scratch: &mut Scratch, text: &str) -> Vec<Vec<u32>
     windows
 }
 
+/// Windows that end with units, written down plainly: of at most `room` tokens without the special ones.
+fn expected(library: &Tokenizer, unit: Windows, room: usize, text: &str) -> Vec<Vec<u32>> {
+    let encoding = library.encode(text, false).unwrap();
+    let (ids, offsets) = (encoding.get_ids(), encoding.get_offsets());
+    let units: Vec<&str> = match unit {
+        Windows::Tokens => vec![],
+        Windows::Sentences => text.split_sentence_bounds().collect(),
+        Windows::Lines => text.split_inclusive('\n').collect(),
+    };
+    let mut may_start = vec![false; ids.len() + 1];
+    let mut behind = 0;
+    for unit in units {
+        let visible = behind + unit.trim_end().len();
+        behind += unit.len();
+        if !unit.trim().is_empty() {
+            let first = offsets.iter().position(|&(start, _)| start >= visible);
+            may_start[first.unwrap_or(ids.len())] = true;
+        }
+    }
+    let (mut windows, mut start) = (Vec::new(), 0);
+    while start < ids.len() {
+        let full = ids.len().min(start + room);
+        let end = match full == ids.len() {
+            true => full,
+            false => (start + 1..=full).rev().find(|&at| may_start[at]).unwrap_or(full),
+        };
+        windows.push(ids[start..end].to_vec());
+        start = end;
+    }
+    windows
+}
+
 fn check(tokenizer: &str) {
     const LENGTH: usize = 11;
-    let fast = Encoder::from_text(tokenizer, LENGTH).unwrap();
-    let plain = Encoder::from_text(tokenizer, LENGTH).unwrap().plain();
-    assert!(fast.is_fast() && !plain.is_fast());
+    let open = |windows| Encoder::from_text(tokenizer, LENGTH).unwrap().with_windows(windows).unwrap();
     // One scratch for all: what one text leaves in it must not alter the next.
     let scratch = std::cell::RefCell::new(Scratch::default());
-    proptest!(ProptestConfig::with_cases(1500), |(text in text())| {
-        let here = windows(&fast, &mut scratch.borrow_mut(), &text);
-        prop_assert_eq!(here, windows(&plain, &mut Scratch::default(), &text), "{:?}", text);
-    });
+    let library = Tokenizer::from_str(tokenizer).unwrap();
+    for (unit, cases) in [(Windows::Tokens, 1500), (Windows::Sentences, 500), (Windows::Lines, 300)] {
+        let (fast, plain) = (open(unit), open(unit).plain());
+        assert!(fast.is_fast() && !plain.is_fast());
+        proptest!(ProptestConfig::with_cases(cases), |(text in text())| {
+            let here = windows(&fast, &mut scratch.borrow_mut(), &text);
+            prop_assert_eq!(&here, &windows(&plain, &mut Scratch::default(), &text), "{:?}", text);
+            let inside: Vec<_> = here.iter().map(|window| window[1..window.len() - 1].to_vec()).collect();
+            prop_assert_eq!(inside, expected(&library, unit, LENGTH - 2, &text), "{:?}", text);
+        });
+    }
 }
 
 #[test]
@@ -205,4 +253,44 @@ fn other_pipelines_are_left_to_the_library() {
     assert!(!altered("/pre_tokenizer/use_regex", json!(false)));
     assert!(!altered("/pre_tokenizer", json!({"type": "Whitespace"})));
     assert!(!altered("/normalizer", json!({"type": "NFC"})));
+}
+
+#[test]
+fn windows_end_with_sentences_and_lines_if_asked_to() {
+    let text = "the thing. the\nthin the. The the the the the. in";
+    let spans = |tokenizer: &str, unit| {
+        let encoder = Encoder::from_text(tokenizer, 9).unwrap().with_windows(unit).unwrap();
+        let encoding = Tokenizer::from_str(tokenizer).unwrap().encode(text, false).unwrap();
+        let mut offsets = encoding.get_offsets();
+        let mut spans = Vec::new();
+        for window in windows(&encoder, &mut Scratch::default(), text) {
+            let (here, rest) = offsets.split_at(window.len() - 2);
+            spans.push(&text[here[0].0..here[here.len() - 1].1]);
+            offsets = rest;
+        }
+        spans
+    };
+    let bert = word_piece(true, true);
+    assert_eq!(spans(&bert, Windows::Tokens), ["the thing. the\nthin the", ". The the the the the.", "in"]);
+    // One that is longer than a window is cut where that is full.
+    assert_eq!(spans(&bert, Windows::Sentences), ["the thing. the", "thin the.", "The the the the the. i", "n"]);
+    assert_eq!(spans(&bert, Windows::Lines), ["the thing. the", "thin the. The the the the", "the. in"]);
+    // White space that is a token goes with what follows.
+    let roberta = byte_level(false);
+    let sentences = ["the thing. the", "\nthin the.", " The the the the", " the. in"];
+    assert_eq!(spans(&roberta, Windows::Sentences), sentences);
+    assert_eq!(spans(&roberta, Windows::Lines), ["the thing. the", "\nthin the. T", "he the the the the.", " in"]);
+}
+
+#[test]
+fn borders_need_the_same_special_tokens_around_each_text() {
+    let mut description: Value = serde_json::from_str(&byte_level(false)).unwrap();
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    description["post_processor"] =
+        json!({"type": "TemplateProcessing", "single": [text, text], "pair": [text], "special_tokens": {}});
+    let open = |windows| Encoder::from_text(&description.to_string(), 9).unwrap().with_windows(windows);
+    assert!(open(Windows::Tokens).is_ok());
+    let Err(Error::Argument { name: "windows", value, allowed }) = open(Windows::Lines) else { panic!("it was taken") };
+    assert_eq!(value, "lines");
+    assert!(allowed.ends_with("pass \"tokens\""), "{allowed}");
 }

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use number_words::{build, build_watched, encoder, ids, message, open, tokenizer};
-use reldistill_loader::{Encoder, Error, Manifest, OnError, Scratch, TokenDtype, TokenizeOptions};
+use reldistill_loader::{
+    Documents, Encoder, Error, Manifest, OnError, Scratch, TextDocuments, TokenDtype, TokenizeOptions,
+};
 use tempfile::TempDir;
 
 struct Texts(TempDir);
@@ -105,6 +107,42 @@ fn skipped_records_are_counted_and_the_first_are_listed() {
     let second = &manifest.skipped[1];
     assert_eq!((second.source.as_str(), second.line), ("a.jsonl", 3));
     assert!(second.cause.starts_with("no column \"text\""));
+}
+
+#[test]
+fn paragraphs_are_documents_where_that_was_asked_for() {
+    let texts = Texts::new(&[("a.txt", b"\n3 4\n5\n \n6\n\n\n7 8 9\r\n10\r\n"), ("b.jsonl", b"{\"text\": \"11\"}\n")]);
+    let paragraphs = TokenizeOptions { text_documents: TextDocuments::Paragraphs, ..options() };
+    let built = |options: TokenizeOptions| {
+        let manifest = texts.build("", &TokenizeOptions { overwrite: true, ..options }).unwrap();
+        let corpus = open(&texts.output()).unwrap();
+        (manifest, (0..corpus.sequences()).map(|index| ids(&corpus, index)).collect::<Vec<_>>())
+    };
+    let (manifest, split) = built(paragraphs.clone());
+    assert_eq!(split, [vec![1, 3, 4, 5, 2], vec![1, 6, 2], vec![1, 7, 8, 9, 10, 2], vec![1, 11, 2]]);
+    assert_eq!((manifest.totals.documents, manifest.options.text_documents), (4, TextDocuments::Paragraphs));
+    assert!(manifest.to_json().contains("\"text_documents\": \"paragraphs\""));
+    let (_, joined) = built(TokenizeOptions { documents: Documents::Join, ..paragraphs });
+    assert_eq!(joined, [vec![1, 3, 4, 5, 2, 6, 2, 7, 8, 9, 10, 2], vec![1, 11, 2]]);
+    let (manifest, lines) = built(options());
+    assert_eq!(lines.len(), 6);
+    assert!(!manifest.to_json().contains("text_documents"));
+}
+
+#[test]
+fn a_broken_paragraph_is_named_by_the_line_that_is_broken() {
+    let mut text: Vec<u8> =
+        (0..60_000).flat_map(|number| format!("{}\n4\n\n", 3 + number % 900).into_bytes()).collect();
+    text.extend(b"5\n6\xff\n7\xff\n\n8\n");
+    let texts = Texts::new(&[("a.txt", &text)]);
+    let options = TokenizeOptions { text_documents: TextDocuments::Paragraphs, threads: 3, ..options() };
+    let message = texts.failure("a.txt", &options);
+    assert!(message.starts_with("texts/a.txt:180002: not UTF-8: byte 0xff at column 2; correct the line"), "{message}");
+    let manifest = texts.build("a.txt", &TokenizeOptions { on_error: OnError::Skip, ..options }).unwrap();
+    assert_eq!(
+        (manifest.totals.documents, manifest.totals.skipped_records, manifest.skipped[0].line),
+        (60_001, 1, 180_002)
+    );
 }
 
 #[test]

@@ -49,7 +49,8 @@ pub fn build_watched(
     options: &TokenizeOptions,
     watch: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<Manifest> {
-    let mut source = FileChunks::new(find_input_files(inputs)?, &options.text_column)?;
+    let mut source =
+        FileChunks::new(find_input_files(inputs)?, &options.text_column)?.with_text_documents(options.text_documents);
     tokenize(&mut source, encoder(999, options.max_length)?, output, options, watch).map(|(manifest, _)| manifest)
 }
 
