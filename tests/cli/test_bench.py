@@ -1,4 +1,4 @@
-"""``minictl bench tokenize`` on a small text, with the real peers."""
+"""``minictl bench`` on small data, with the real peers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reldistill_cli.main import app
+from reldistill_loader import tokenize_documents
 from rust_loader.small_tokenizers import byte_level_bpe, word_piece
 
 # Without a token for BERT only; white space for Python only; ends that are none; blank; an end that was cut off.
@@ -37,6 +38,24 @@ def test_all_contestants_give_the_same_ids(tmp_path: Path) -> None:
         for figures in tokenizer["contestants"].values():
             assert 0 < figures["mb_per_cpu_second"]["least"] <= figures["mb_per_cpu_second"]["greatest"]
             assert figures["peak_mib"]["median"] > 10
+
+
+@pytest.mark.slow
+def test_all_contestants_feed_batches(tmp_path: Path) -> None:
+    documents = ("the hidden words " * (1 + number % 9) for number in range(2_000))
+    tokenize_documents(documents, word_piece().to_str(), tmp_path / "corpus", source="words", max_length=16)
+    output = tmp_path / "result.json"
+    arguments = ["--batch-size", "32", "--seconds", "0.2", "--rounds", "1", "--json", "-o", str(output)]
+    outcome = CliRunner().invoke(app, ["bench", "load", str(tmp_path / "corpus"), *arguments])
+    assert outcome.exit_code == 0, outcome.stderr
+    found = json.loads(outcome.stdout)
+    assert json.loads(output.read_text()) == found
+    assert str(tmp_path) not in outcome.stdout
+    assert {"reldistill", "reldistill padded", "memmap", "datasets", "datasets, 2 workers"} < set(found["contestants"])
+    for figures in found["contestants"].values():
+        assert figures["million_tokens_per_second"]["least"] > 0
+        assert figures["cpu_milliseconds_per_batch"]["least"] > 0
+    assert found["milliseconds_to_a_batch"]["resumed"]["median"] > 0
 
 
 def test_the_peak_of_a_process_is_its_own() -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reldistill_cli.commands.bench_load import load
 from reldistill_cli.output import console, print_json
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine, side by side with other libraries.")
+app.command("load")(load)
 
 
 @app.callback()
