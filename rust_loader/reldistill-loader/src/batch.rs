@@ -100,6 +100,7 @@ impl Reader {
 
         let indices = share.iter().map(|&position| global[position]).collect();
         let places: Vec<_> = share.iter().map(|&position| places[position].clone()).collect();
+        places.iter().for_each(Place::fetch_ahead);
         let lengths: Vec<_> = share.iter().map(|&position| lengths[position]).collect();
         let tokens = lengths.iter().sum();
         let (ids, positions) = match self.dtype {

@@ -137,6 +137,12 @@ impl<'a> Place<'a> {
         self.bytes.len() / self.shard.dtype().bytes()
     }
 
+    /// Hints that the ids will be asked for soon: they lie at random places, and waiting for memory is what reading them
+    /// costs most.
+    pub(crate) fn fetch_ahead(&self) {
+        self.shard.fetch_ahead(&self.bytes);
+    }
+
     /// The ids, verified.
     pub(crate) fn ids(&self) -> Result<TokenIds<'a>> {
         self.shard.ids(self.bytes.clone())

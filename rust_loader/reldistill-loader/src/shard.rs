@@ -152,6 +152,11 @@ impl Shard {
         }
     }
 
+    /// Hints that [`Shard::ids`] will be asked for these bytes soon.
+    pub(crate) fn fetch_ahead(&self, bytes: &Range<usize>) {
+        self.map.fetch_ahead(bytes);
+    }
+
     /// The ids that lie in `bytes`, as [`Shard::place`] gave them.
     pub(crate) fn ids(&self, bytes: Range<usize>) -> Result<TokenIds<'_>> {
         self.verify(&bytes)?;
