@@ -66,11 +66,13 @@ def build(
     label = ", ".join(text)
     with ScreenReporter() as reporter:
         streamed = streamed_text(text, text_column)
-        items = streamed.stream(seed=0) if streamed is not None else None
-        if streamed is not None and items is not None:
+        pinned = streamed.pinned() if streamed is not None else None
+        items = pinned.stream(seed=0) if pinned is not None else None
+        if streamed is not None and pinned is not None and items is not None:
             manifest = tokenize_documents(
                 items, source, output, source=streamed.names, max_length=max_length, join=documents == "join",
-                threads=threads, overwrite=overwrite, progress=lambda progress: reporter.tokenising(label, progress),
+                threads=threads, overwrite=overwrite, resume_key=pinned.resume_key(seed=0),
+                progress=lambda progress: reporter.tokenising(label, progress),
             )  # fmt: skip
         else:
             manifest = tokenize(

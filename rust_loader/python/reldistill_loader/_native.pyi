@@ -43,7 +43,9 @@ def tokenize(
             over. `.jsonl` holds an object a line. A line has at most 16 MiB. `.parquet` holds a row each. Each of
             them may be packed: `.gz`, `.zst`; packed Parquet is unpacked into a temporary file first.
         tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
-        output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
+        output: the folder to write. If it holds finished shards of an interrupted build of the same text, tokenizer and
+            options, this one goes on behind them; other leftovers are replaced, other files left alone. The same text
+            is: files of the same names, places, sizes and times of change.
         max_length: greatest number of tokens in a sequence, special tokens included.
         documents: `split` makes a sequence of each short document. `join` makes one of consecutive short documents of a
             file, up to `max_length`, the way RoBERTa packs full sentences: `<s> a </s> b </s>`, with BERT's tokenizer
@@ -57,7 +59,8 @@ def tokenize(
             a null, or a line that is too long: raise, or skip the record, count it and list the first ones in the
             manifest. A damaged file (cut short, a checksum of gzip or Parquet that is wrong) is always an error.
         shard_tokens: a shard that would grow beyond this many tokens is closed.
-        progress: called some eight times a second and at the end, in the calling thread. What it raises stops the build.
+        progress: called at the start, some eight times a second and at the end, in the calling thread. What it raises
+            stops the build.
 
     Returns:
         The manifest of the corpus.
@@ -67,7 +70,8 @@ def tokenize(
             output holds a finished corpus, or there is no text.
         OSError: the disk is full, a file cannot be read, and the like.
 
-    Whatever is raised, nothing is left under its final name.
+    Whatever is raised, nothing is left under its final name. Finished shards stay under temporary names, beside an
+    `unfinished.journal`, for the next call to go on with; the bytes are then those of a build that was not interrupted.
     """
 
 def tokenize_documents(
@@ -82,6 +86,7 @@ def tokenize_documents(
     max_sequences: int | None = None,
     overwrite: bool = False,
     shard_tokens: int = 67_108_864,
+    resume_key: str | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Manifest:
     """Turns the strings of any iterable into a corpus, a block of them at a time; otherwise like `tokenize`.
@@ -91,9 +96,13 @@ def tokenize_documents(
             in the calling thread some blocks of 256 KiB ahead, so that more may be taken than `max_sequences` needs.
         join: as `documents="join"` of `tokenize`.
         source: what to call them in the manifest, a Hub id for example.
+        resume_key: what tells these documents and their order from any others. With it finished shards of an interrupted
+            build of the same key stay and are gone on with, as in `tokenize`: documents in them are pulled and dropped.
+            None: nothing stays of an interrupted build.
 
     Raises:
-        InputError: as `tokenize`; also if an item is no `str` (names its number, from 1).
+        InputError: as `tokenize`; also if an item is no `str` (names its number, from 1), or if the documents are not
+            those that the interrupted build of the same `resume_key` had read.
         OSError: the disk is full, and the like.
     """
 

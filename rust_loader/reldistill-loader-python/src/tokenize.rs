@@ -65,7 +65,7 @@ pub(crate) fn tokenize<'py>(
 #[pyfunction]
 #[pyo3(signature = (
     documents, tokenizer, output, *, source, max_length=512, join=false, threads=0, max_sequences=None, overwrite=false,
-    shard_tokens=67_108_864, progress=None
+    shard_tokens=67_108_864, resume_key=None, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize_documents<'py>(
@@ -80,6 +80,7 @@ pub(crate) fn tokenize_documents<'py>(
     max_sequences: Option<u64>,
     overwrite: bool,
     shard_tokens: u64,
+    resume_key: Option<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if documents.is_instance_of::<pyo3::types::PyString>() {
@@ -99,7 +100,7 @@ pub(crate) fn tokenize_documents<'py>(
     };
     run(py, progress, |raised, watch| {
         let encoder = tokenizer.encoder(max_length)?;
-        let mut source = Documents::new(items, source, raised);
+        let mut source = Documents::new(items, source, resume_key, raised);
         reldistill_loader::tokenize(&mut source, encoder, &output, &options, watch)
     })
 }
@@ -123,8 +124,9 @@ fn run<'py>(
         let heard = Python::attach(|py| {
             py.check_signals()?;
             if let Some(callback) = &progress {
-                let Progress { bytes_done, bytes_total, documents, sequences, tokens } = *now;
-                let now = PROGRESS.get(py)?.call1((bytes_done, bytes_total, documents, sequences, tokens))?;
+                let Progress { bytes_done, bytes_total, documents, sequences, tokens, continued } = *now;
+                let now = (bytes_done, bytes_total, documents, sequences, tokens, continued);
+                let now = PROGRESS.get(py)?.call1(now)?;
                 callback.call1(py, (now,))?;
             }
             Ok(())

@@ -1,7 +1,8 @@
 //! The folder of a corpus: which names in it are ours, and how a build appears in it all at once.
 //!
 //! A build writes `shard-00000.arrow.tmp` … and only when all are whole and on disk are they renamed, the manifest
-//! last. Without `manifest.json` a folder is not finished, whatever else lies in it.
+//! last. Without `manifest.json` a folder is not finished, whatever else lies in it. Shards that are whole stay when a
+//! build ends early, if `unfinished.journal` lists them.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::manifest::FORMAT;
 
 pub(crate) const MANIFEST_NAME: &str = "manifest.json";
+const JOURNAL_NAME: &str = "unfinished.journal";
 const TEMPORARY: &str = ".tmp";
 
 /// The name of a shard when it is whole.
@@ -27,21 +29,28 @@ pub(crate) fn is_shard_name(name: &str) -> bool {
         .is_some_and(|digits| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn is_temporary_name(name: &str) -> bool {
-    name.strip_suffix(TEMPORARY).is_some_and(|name| is_shard_name(name) || name == MANIFEST_NAME)
+/// Whether this is the name of one of the first `count` shards.
+fn is_one_of_first(name: &str, count: usize) -> bool {
+    let number = name.strip_prefix("shard-").and_then(|rest| rest.strip_suffix(".arrow")?.parse::<usize>().ok());
+    number.is_some_and(|number| number < count && shard_name(number) == name)
 }
 
-/// A folder in which a corpus is being built. Dropped before [`OutputFolder::publish`], it removes what it made.
+/// A folder in which a corpus is being built. Dropped before [`OutputFolder::publish`], it removes what it made, but
+/// for the shards that are to be kept.
 pub(crate) struct OutputFolder {
     path: PathBuf,
     made_it: bool,
+    /// Whether there is a finished corpus, which is to be replaced.
+    replaces: bool,
+    /// Shards that the next build can go on with; unknown until leftovers were looked at, and nothing is removed before.
+    kept: Option<usize>,
     published: bool,
     /// Held open: the lock on the folder lasts as long as this handle.
     _lock: Option<File>,
 }
 
 impl OutputFolder {
-    /// Claims a folder for a build and removes the leftovers of an interrupted one, and nothing else.
+    /// Claims a folder for a build; what lies in it stays as it is.
     ///
     /// # Errors
     /// [`Error::CorpusExists`] unless `overwrite`, [`Error::ForeignManifest`], [`Error::OutputNotAFolder`],
@@ -55,22 +64,68 @@ impl OutputFolder {
             result => result.map_err(Error::io("create folder", path))?,
         }
         let lock = lock(path)?;
-        let finished = holds_corpus(path)?;
-        if finished && !overwrite {
+        let replaces = holds_corpus(path)?;
+        if replaces && !overwrite {
             return Err(Error::CorpusExists { folder: path.to_owned() });
         }
-        // Only from here on is anything in it ours to remove.
-        let folder = Self { path: path.to_owned(), made_it, published: false, _lock: lock };
-        // The shards of a finished corpus stay until the new ones are whole.
-        folder.remove(|name| is_temporary_name(name) || (!finished && is_shard_name(name)))?;
-        Ok(folder)
+        Ok(Self { path: path.to_owned(), made_it, replaces, kept: None, published: false, _lock: lock })
     }
 
+    /// The folder itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the journal of an unfinished build lies.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join(JOURNAL_NAME)
+    }
+
+    /// Where a shard is written.
     pub(crate) fn temporary_shard(&self, number: usize) -> PathBuf {
         self.path.join(shard_name(number) + TEMPORARY)
     }
 
+    /// Where a shard of an interrupted build lies: under its final name if that was interrupted while it gave them.
+    pub(crate) fn unfinished_shard(&self, number: usize) -> PathBuf {
+        let temporary = self.temporary_shard(number);
+        if self.replaces || temporary.exists() { temporary } else { self.path.join(shard_name(number)) }
+    }
+
+    /// Keeps the first `kept` shards of an interrupted build and removes its other leftovers, and nothing else.
+    pub(crate) fn clean(&mut self, kept: usize) -> Result<()> {
+        for number in 0..kept {
+            let (found, temporary) = (self.unfinished_shard(number), self.temporary_shard(number));
+            if found != temporary {
+                rename(&found, &temporary)?;
+            }
+        }
+        self.kept = Some(kept);
+        // The shards of a finished corpus stay until the new ones are whole.
+        self.remove(|name| self.is_useless(name) || (!self.replaces && is_shard_name(name)))
+    }
+
+    /// From now on the first `kept` shards stay, whatever happens: the journal lists them.
+    pub(crate) fn keep(&mut self, kept: usize) -> Result<()> {
+        self.kept = Some(kept);
+        // What the journal lists must be found under its name, also after a power cut.
+        sync_folder(&self.path)
+    }
+
+    /// Whether a name is that of a leftover that no build can go on with.
+    fn is_useless(&self, name: &str) -> bool {
+        let kept = self.kept.unwrap_or(0);
+        match name.strip_suffix(TEMPORARY) {
+            Some(MANIFEST_NAME) => true,
+            Some(name) => is_shard_name(name) && !is_one_of_first(name, kept),
+            None => name == JOURNAL_NAME && kept == 0,
+        }
+    }
+
     /// Gives everything its final name; replaces a corpus that was there.
+    ///
+    /// Whenever this is cut off, the folder holds the old corpus, the new one, or no manifest and each shard under one
+    /// of its names, beside the journal that lists them.
     pub(crate) fn publish(mut self, shards: usize, manifest: &str) -> Result<()> {
         let temporary = self.path.join(format!("{MANIFEST_NAME}{TEMPORARY}"));
         let final_manifest = self.path.join(MANIFEST_NAME);
@@ -81,8 +136,10 @@ impl OutputFolder {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("remove", &final_manifest)(error));
             }
-            _ => self.remove(is_shard_name)?,
+            _ => self.replaces = false,
         }
+        sync_folder(&self.path)?;
+        self.remove(is_shard_name)?;
         for number in 0..shards {
             rename(&self.temporary_shard(number), &self.path.join(shard_name(number)))?;
         }
@@ -90,6 +147,8 @@ impl OutputFolder {
         sync_folder(&self.path)?;
         rename(&temporary, &final_manifest)?;
         self.published = true;
+        // A journal beside a finished corpus does no harm.
+        let _ = fs::remove_file(self.journal());
         sync_folder(&self.path)?;
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_folder(parent)?;
@@ -116,9 +175,12 @@ impl Drop for OutputFolder {
         }
         // Best effort: this runs because something else failed, and that is what the user shall hear of.
         // Shards are ours under their final names too if there is no manifest beside them.
-        let unfinished = !self.path.join(MANIFEST_NAME).exists();
-        let _ = self.remove(|name| is_temporary_name(name) || (unfinished && is_shard_name(name)));
+        if let Some(kept) = self.kept {
+            let ours = |name: &str| !self.replaces && is_shard_name(name) && !is_one_of_first(name, kept);
+            let _ = self.remove(|name| self.is_useless(name) || ours(name));
+        }
         if self.made_it {
+            // Fails where something is kept.
             let _ = fs::remove_dir(&self.path);
         }
     }

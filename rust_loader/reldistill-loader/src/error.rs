@@ -167,6 +167,16 @@ pub enum Error {
         documents: u64,
     },
 
+    /// Text that is said to be that of an interrupted build gives other ids.
+    #[error(
+        "the text is not the one that the interrupted build in {folder:?} read; to start again, delete \
+         unfinished.journal there (in Python a resume_key must be another one for other documents)"
+    )]
+    OtherText {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
     /// The padded layout was asked for, but the tokenizer has no padding token.
     #[error(
         "layout=\"padded\" needs a padding token and the corpus's tokenizer has none; use layout=\"packed\", or add \
@@ -269,6 +279,7 @@ impl Error {
             | Error::OutputNotAFolder { .. }
             | Error::OutputBusy { .. }
             | Error::NothingToWrite { .. }
+            | Error::OtherText { .. }
             | Error::NoPadToken => ErrorKind::Input,
             Error::NoCorpus { .. }
             | Error::NotFinished { .. }

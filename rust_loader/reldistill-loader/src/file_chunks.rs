@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
 
 use crate::compression::{Compression, Content, read_error};
 use crate::error::{Error, Result};
@@ -27,6 +30,22 @@ pub struct Chunk {
     pub text: ChunkText,
     /// Bytes of the input that this chunk stands for.
     pub bytes: u64,
+    /// Where it starts.
+    pub position: Position,
+}
+
+/// Where a chunk starts: what it takes to read on from there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Number of the source, from 0.
+    pub source: usize,
+    /// How much of the source lies before it: bytes of text, unpacked; rows; or documents.
+    pub offset: u64,
+    /// Number of its first line, row or document in the source, from 1.
+    pub first: u64,
+    /// Bytes of a packed file that the chunks before it stood for.
+    pub file_bytes: u64,
 }
 
 /// Where documents come from.
@@ -62,6 +81,15 @@ pub trait ChunkSource {
     fn names(&self) -> Vec<String>;
     /// Bytes of the whole input, if that is known.
     fn bytes_total(&self) -> Option<u64>;
+    /// What tells these documents from any others, so that an interrupted build of them can be continued; none if
+    /// nothing does.
+    fn identity(&self) -> Option<String>;
+    /// Goes to where a chunk of the same documents started; the next chunk starts there too. `watch` is called now and
+    /// then, for what cannot be jumped over.
+    ///
+    /// # Errors
+    /// Whatever reading them meets, and what `watch` returns.
+    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()>;
 }
 
 /// Reads files one after the other.
@@ -71,6 +99,8 @@ pub struct FileChunks {
     next_file: usize,
     open: Option<OpenFile>,
     bytes_total: u64,
+    identity: String,
+    chunk_bytes: usize,
 }
 
 enum OpenFile {
@@ -85,9 +115,8 @@ struct OpenLines {
     content: Content,
     source: Arc<Source>,
     format: TextFormat,
-    next_line: u64,
-    /// Bytes of the file that chunks stood for so far.
-    reported: u64,
+    /// Where the next chunk starts.
+    next: Position,
     /// Size of a line beyond all bounds that was passed over and not reported yet.
     too_long: Option<u64>,
 }
@@ -96,7 +125,8 @@ struct OpenLines {
 struct OpenRows {
     rows: ParquetRows,
     source: Arc<Source>,
-    next_row: u64,
+    /// Where the next chunk starts.
+    next: Position,
     file_bytes: u64,
 }
 
@@ -108,33 +138,51 @@ impl FileChunks {
     /// [`Error::Io`].
     pub fn new(files: Vec<InputFile>, text_column: &str) -> Result<Self> {
         let mut bytes_total = 0;
-        for file in &files {
-            bytes_total += fs::metadata(&file.path).map_err(Error::io("read", &file.path))?.len();
+        let mut seen = Vec::with_capacity(files.len());
+        for InputFile { path, name, .. } in &files {
+            let status = fs::metadata(path).map_err(Error::io("read", path))?;
+            let place = fs::canonicalize(path).map_err(Error::io("read", path))?;
+            let changed = status.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            seen.push((
+                name,
+                place.to_string_lossy().into_owned(),
+                status.len(),
+                changed.map(|since| since.as_nanos()),
+            ));
+            bytes_total += status.len();
         }
-        Ok(Self { files, text_column: text_column.to_owned(), next_file: 0, open: None, bytes_total })
+        let identity = serde_json::to_string(&seen).expect("strings and numbers are JSON");
+        let text_column = text_column.to_owned();
+        Ok(Self { files, text_column, next_file: 0, open: None, bytes_total, identity, chunk_bytes: CHUNK_BYTES })
     }
 
-    fn open_next(&mut self) -> Result<Option<OpenFile>> {
-        let Some(InputFile { path, name, format, compression }) = self.files.get(self.next_file) else {
+    /// The same in chunks of another size than [`CHUNK_BYTES`]; a corpus does not depend on it.
+    #[must_use]
+    pub fn in_chunks_of(self, chunk_bytes: usize) -> Self {
+        Self { chunk_bytes, ..self }
+    }
+
+    /// Opens the file that `next` names, there; none behind the last one.
+    fn open_at(&mut self, next: Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<OpenFile>> {
+        let Some(InputFile { path, name, format, compression }) = self.files.get(next.source) else {
             return Ok(None);
         };
-        self.next_file += 1;
+        self.next_file = next.source + 1;
         let source = Arc::new(Source { name: name.clone(), path: Some(path.clone()) });
         Ok(Some(match format {
             TextFormat::Parquet => OpenFile::Rows(OpenRows {
-                rows: ParquetRows::open(path, *compression, &self.text_column)?,
+                rows: ParquetRows::open(path, *compression, &self.text_column, next.offset)?,
                 source,
-                next_row: 1,
+                next,
                 file_bytes: fs::metadata(path).map_err(Error::io("read", path))?.len(),
             }),
             TextFormat::Lines | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
                 path: path.clone(),
                 compression: *compression,
-                content: Content::open(path, *compression)?,
+                content: Content::open_at(path, *compression, next.offset, watch)?,
                 source,
                 format: *format,
-                next_line: 1,
-                reported: 0,
+                next,
                 too_long: None,
             }),
         }))
@@ -145,10 +193,11 @@ impl ChunkSource for FileChunks {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
             if self.open.is_none() {
-                self.open = self.open_next()?;
+                let next = Position { source: self.next_file, first: 1, ..Position::default() };
+                self.open = self.open_at(next, &mut || Ok(()))?;
             }
             let Some(file) = &mut self.open else { return Ok(None) };
-            if let Some(chunk) = file.next_chunk()? {
+            if let Some(chunk) = file.next_chunk(self.chunk_bytes)? {
                 return Ok(Some(chunk));
             }
             self.open = None;
@@ -162,23 +211,32 @@ impl ChunkSource for FileChunks {
     fn bytes_total(&self) -> Option<u64> {
         Some(self.bytes_total)
     }
+
+    fn identity(&self) -> Option<String> {
+        Some(self.identity.clone())
+    }
+
+    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.open = self.open_at(*position, watch)?;
+        Ok(())
+    }
 }
 
 impl OpenFile {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
         match self {
-            Self::Lines(lines) => lines.next_chunk(),
-            Self::Rows(rows) => rows.next_chunk(),
+            Self::Lines(lines) => lines.next_chunk(chunk_bytes),
+            Self::Rows(rows) => rows.next_chunk(chunk_bytes),
         }
     }
 }
 
 impl OpenLines {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let first = self.next_line;
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
+        let position = self.next;
         let failed = read_error(&self.path, self.compression);
         let mut bytes = Vec::new();
-        while self.too_long.is_none() && bytes.len() < CHUNK_BYTES {
+        while self.too_long.is_none() && bytes.len() < chunk_bytes {
             let start = bytes.len();
             let reader = &mut self.content.reader;
             let read = reader.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes).map_err(&failed)?;
@@ -190,38 +248,40 @@ impl OpenLines {
                 let rest = self.content.reader.skip_until(b'\n').map_err(&failed)?;
                 self.too_long = Some((read + rest) as u64);
             } else {
-                self.next_line += 1;
+                self.next.first += 1;
             }
         }
         if !bytes.is_empty() {
-            let size = self.stands_for(bytes.len() as u64);
+            let size = self.pass(bytes.len() as u64);
             let text = match self.format {
                 TextFormat::JsonLines => ChunkText::JsonLines(bytes),
                 TextFormat::Lines | TextFormat::Parquet => ChunkText::Lines(bytes),
             };
-            return Ok(Some(Chunk { source: self.source.clone(), first, text, bytes: size }));
+            return Ok(Some(Chunk { source: self.source.clone(), first: position.first, text, bytes: size, position }));
         }
         Ok(self.too_long.take().map(|size| {
-            self.next_line += 1;
-            let bytes = self.stands_for(size);
-            Chunk { source: self.source.clone(), first, text: ChunkText::TooLong, bytes }
+            self.next.first += 1;
+            let bytes = self.pass(size);
+            let (source, first) = (self.source.clone(), position.first);
+            Chunk { source, first, text: ChunkText::TooLong, bytes, position }
         }))
     }
 
-    /// Bytes of the file behind so many bytes of text.
-    fn stands_for(&mut self, bytes: u64) -> u64 {
+    /// Moves on by so many bytes of text; gives the bytes of the file that they stand for.
+    fn pass(&mut self, bytes: u64) -> u64 {
+        self.next.offset += bytes;
         if self.compression == Compression::None {
             return bytes;
         }
-        let now = self.content.file_bytes();
-        now - std::mem::replace(&mut self.reported, now)
+        let now = self.content.file_bytes().max(self.next.file_bytes);
+        now - std::mem::replace(&mut self.next.file_bytes, now)
     }
 }
 
 impl OpenRows {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
         let (mut documents, mut bytes) = (Vec::new(), 0);
-        while bytes < CHUNK_BYTES {
+        while bytes < chunk_bytes {
             let Some(rows) = self.rows.next_rows()? else { break };
             bytes += rows.iter().map(|row| row.as_ref().map_or(0, String::len) + 1).sum::<usize>();
             documents.extend(rows);
@@ -229,13 +289,15 @@ impl OpenRows {
         if documents.is_empty() {
             return Ok(None);
         }
-        let first = self.next_row;
-        self.next_row += documents.len() as u64;
+        let position = self.next;
+        self.next.first += documents.len() as u64;
+        self.next.offset += documents.len() as u64;
         // Rows do not lie behind each other in the file: each stands for its share.
         let up_to =
             |row: u64| (u128::from(self.file_bytes) * u128::from(row) / u128::from(self.rows.rows().max(1))) as u64;
-        let bytes = up_to(self.next_row - 1) - up_to(first - 1);
-        Ok(Some(Chunk { source: self.source.clone(), first, text: ChunkText::Documents(documents), bytes }))
+        let bytes = up_to(self.next.offset) - up_to(position.offset);
+        let (source, first) = (self.source.clone(), position.first);
+        Ok(Some(Chunk { source, first, text: ChunkText::Documents(documents), bytes, position }))
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! The way of the data, file by file:
 //! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
-//! then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
+//! with what an interrupted build left in `journal`, then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
 #![deny(missing_docs)]
 
 // Shards are little-endian and are read where they lie.
@@ -26,6 +26,7 @@ mod error;
 mod file_chunks;
 mod input_files;
 mod joiner;
+mod journal;
 mod manifest;
 mod micro_batches;
 mod order;
@@ -49,7 +50,7 @@ pub use compression::Compression;
 pub use corpus::{Corpus, Verify};
 pub use encoder::{Encoder, Scratch};
 pub use error::{Error, ErrorKind, Result};
-pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Source};
+pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Position, Source};
 pub use input_files::{InputFile, TextFormat, find_input_files};
 pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
 pub use order::GlobalOrder;
