@@ -110,6 +110,12 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
             )
     if corpora:
         return TextSource(corpus=corpora[0])
+    for path in paths:
+        if any(path.glob("part-*-of-*/manifest.json")):
+            raise DataError(
+                f"--data {path} holds parts of a corpus that are not merged",
+                hint=f"When all are there: minictl data merge {path}",
+            )
     if saved:
         return TextSource(saved=SavedDataset(saved[0], text_column))
     return TextSource(files=tuple(map(str, paths)))

@@ -17,5 +17,5 @@ mod _native {
     #[pymodule_export]
     use super::corpus::Corpus;
     #[pymodule_export]
-    use super::tokenize::{tokenize, tokenize_documents};
+    use super::tokenize::{merge_parts, tokenize, tokenize_documents};
 }

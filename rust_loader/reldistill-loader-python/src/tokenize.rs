@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
-    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TokenizeOptions,
-    find_input_files,
+    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Part, Progress, Result,
+    TokenizeOptions, find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -16,7 +16,7 @@ use crate::python_classes::{PROGRESS, manifest};
 #[pyfunction]
 #[pyo3(signature = (
     inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", threads=0, max_sequences=None, overwrite=false,
-    on_error="raise", shard_tokens=67_108_864, progress=None
+    on_error="raise", shard_tokens=67_108_864, part=None, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize<'py>(
@@ -32,6 +32,7 @@ pub(crate) fn tokenize<'py>(
     overwrite: bool,
     on_error: &str,
     shard_tokens: u64,
+    part: Option<(u64, u64)>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let on_error = match on_error {
@@ -56,7 +57,12 @@ pub(crate) fn tokenize<'py>(
         shard_tokens,
     };
     run(py, progress, |_, watch| {
-        let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?;
+        let part = part.map(|(number, of)| Part::new(number, of)).transpose()?;
+        let files = find_input_files(&inputs)?;
+        let mut source = match part {
+            Some(part) => FileChunks::of_part(files, &options.text_column, part)?,
+            None => FileChunks::new(files, &options.text_column)?,
+        };
         let encoder = tokenizer.encoder(max_length)?;
         reldistill_loader::tokenize(&mut source as &mut dyn ChunkSource, encoder, &output, &options, watch)
     })
@@ -103,6 +109,15 @@ pub(crate) fn tokenize_documents<'py>(
         let mut source = Documents::new(items, source, resume_key, raised);
         reldistill_loader::tokenize(&mut source, encoder, &output, &options, watch)
     })
+}
+
+#[pyfunction]
+#[pyo3(signature = (folder, *, overwrite=false))]
+pub(crate) fn merge_parts<'py>(py: Python<'py>, folder: PathBuf, overwrite: bool) -> PyResult<Bound<'py, PyAny>> {
+    match py.detach(|| reldistill_loader::merge_parts(&folder, overwrite)) {
+        Ok((_, text)) => manifest(py, &text),
+        Err(error) => Err(to_python(py, error)),
+    }
 }
 
 fn documents_from(py: Python<'_>, documents: &str) -> PyResult<DocumentsMode> {

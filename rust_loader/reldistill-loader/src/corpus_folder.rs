@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::folder_of_parts::FolderOfParts;
 use crate::manifest::FORMAT;
+use crate::parts::{Part, part_folders};
 
 pub(crate) const MANIFEST_NAME: &str = "manifest.json";
 const JOURNAL_NAME: &str = "unfinished.journal";
@@ -27,6 +29,14 @@ pub(crate) fn is_shard_name(name: &str) -> bool {
     name.strip_prefix("shard-")
         .and_then(|rest| rest.strip_suffix(".arrow"))
         .is_some_and(|digits| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether this is the name of a shard in the folder of a corpus, or in that of a part in it.
+pub(crate) fn is_shard_path(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((folder, name)) => Part::of_folder(folder).is_some() && is_shard_name(name),
+        None => is_shard_name(name),
+    }
 }
 
 /// Whether this is the name of one of the first `count` shards.
@@ -45,6 +55,8 @@ pub(crate) struct OutputFolder {
     /// Shards that the next build can go on with; unknown until leftovers were looked at, and nothing is removed before.
     kept: Option<usize>,
     published: bool,
+    /// What the folder lies in, if it is that of a part.
+    above: Option<FolderOfParts>,
     /// Held open: the lock on the folder lasts as long as this handle.
     _lock: Option<File>,
 }
@@ -53,22 +65,54 @@ impl OutputFolder {
     /// Claims a folder for a build; what lies in it stays as it is.
     ///
     /// # Errors
-    /// [`Error::CorpusExists`] unless `overwrite`, [`Error::ForeignManifest`], [`Error::OutputNotAFolder`],
-    /// [`Error::OutputBusy`], or [`Error::Io`].
+    /// [`Error::CorpusExists`] unless `overwrite`, [`Error::HoldsParts`], [`Error::ForeignManifest`],
+    /// [`Error::OutputNotAFolder`], [`Error::OutputBusy`], or [`Error::Io`].
     pub(crate) fn claim(path: &Path, overwrite: bool) -> Result<Self> {
-        let made_it = !path.exists();
-        match fs::create_dir_all(path) {
-            Err(_) if path.exists() && !path.is_dir() => {
-                return Err(Error::OutputNotAFolder { path: path.to_owned() });
-            }
-            result => result.map_err(Error::io("create folder", path))?,
+        let made_it = make_folder(path)?;
+        let lock = lock(path, File::try_lock)?;
+        if !part_folders(path)?.is_empty() {
+            return Err(Error::HoldsParts { folder: path.to_owned() });
         }
-        let lock = lock(path)?;
+        Self::locked(path, made_it, overwrite, lock)
+    }
+
+    /// Claims the folder of a part in that of its corpus, where others may be built at the same time.
+    ///
+    /// # Errors
+    /// [`Error::NotInParts`] if a finished corpus is there that has none; else as [`OutputFolder::claim`].
+    pub(crate) fn claim_part(corpus: &Path, part: Part, overwrite: bool) -> Result<Self> {
+        let above = FolderOfParts::claim(corpus, part)?;
+        let folder = Self::claim(&corpus.join(part.folder_name()), overwrite)?;
+        Ok(folder.within(above))
+    }
+
+    /// Claims a folder of which parts are to be merged; gives those that are there, at least one.
+    ///
+    /// # Errors
+    /// [`Error::NoCorpus`] if there is no folder, [`Error::NoParts`]; else as [`OutputFolder::claim`].
+    pub(crate) fn claim_to_merge(path: &Path, overwrite: bool) -> Result<(Self, Vec<Part>)> {
+        if !path.is_dir() {
+            return Err(Error::NoCorpus { folder: path.to_owned() });
+        }
+        let lock = lock(path, File::try_lock)?;
+        let parts = part_folders(path)?;
+        if parts.is_empty() {
+            return Err(Error::NoParts { folder: path.to_owned() });
+        }
+        Ok((Self::locked(path, false, overwrite, lock)?, parts))
+    }
+
+    fn within(mut self, above: FolderOfParts) -> Self {
+        self.above = Some(above);
+        self
+    }
+
+    fn locked(path: &Path, made_it: bool, overwrite: bool, lock: Option<File>) -> Result<Self> {
         let replaces = holds_corpus(path)?;
         if replaces && !overwrite {
             return Err(Error::CorpusExists { folder: path.to_owned() });
         }
-        Ok(Self { path: path.to_owned(), made_it, replaces, kept: None, published: false, _lock: lock })
+        Ok(Self { path: path.to_owned(), made_it, replaces, kept: None, published: false, above: None, _lock: lock })
     }
 
     /// The folder itself.
@@ -131,6 +175,9 @@ impl OutputFolder {
         let final_manifest = self.path.join(MANIFEST_NAME);
         write_synced(&temporary, manifest.as_bytes()).map_err(Error::io("write", &temporary))?;
 
+        if let Some(above) = &self.above {
+            above.part_becomes(manifest)?;
+        }
         // From here to the last rename the folder has no manifest and so is not finished.
         match fs::remove_file(&final_manifest) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -183,11 +230,23 @@ impl Drop for OutputFolder {
             // Fails where something is kept.
             let _ = fs::remove_dir(&self.path);
         }
+        if let Some(above) = &self.above {
+            above.remove_if_empty();
+        }
+    }
+}
+
+/// Makes a folder and those above it; says whether there was none.
+pub(crate) fn make_folder(path: &Path) -> Result<bool> {
+    let made_it = !path.exists();
+    match fs::create_dir_all(path) {
+        Err(_) if path.exists() && !path.is_dir() => Err(Error::OutputNotAFolder { path: path.to_owned() }),
+        result => result.map_err(Error::io("create folder", path)).map(|()| made_it),
     }
 }
 
 /// Whether a manifest of ours is there, readable or not.
-fn holds_corpus(folder: &Path) -> Result<bool> {
+pub(crate) fn holds_corpus(folder: &Path) -> Result<bool> {
     #[derive(Deserialize)]
     struct Format {
         format: String,
@@ -204,12 +263,12 @@ fn holds_corpus(folder: &Path) -> Result<bool> {
 }
 
 /// Locks the folder itself, which leaves no file behind and ends with the process, however that ends.
-fn lock(path: &Path) -> Result<Option<File>> {
+pub(crate) fn lock(path: &Path, how: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<Option<File>> {
     if !cfg!(unix) {
         return Ok(None);
     }
     let folder = File::open(path).map_err(Error::io("open folder", path))?;
-    match folder.try_lock() {
+    match how(&folder) {
         Ok(()) => Ok(Some(folder)),
         Err(TryLockError::WouldBlock) => Err(Error::OutputBusy { folder: path.to_owned() }),
         // Some network file systems lock no folders; builds there are unguarded, as they are elsewhere without locks.
@@ -227,7 +286,7 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).map_err(Error::io("rename", from))
 }
 
-fn sync_folder(path: &Path) -> Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     if cfg!(unix) {
         File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io("sync folder", path))?;
     }

@@ -8,7 +8,9 @@ use crate::corpus_folder::{OutputFolder, shard_name};
 use crate::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::{ChunkStart, FinishedShard, Journal};
-use crate::manifest::{FORMAT, FORMAT_VERSION, Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, Totals};
+use crate::manifest::{
+    FORMAT, FORMAT_VERSION, Manifest, Options, PartEntry, ShardEntry, SkippedRecord, TokenDtype, Totals,
+};
 use crate::shard::Shard;
 use crate::shard_writer::ShardWriter;
 
@@ -167,16 +169,17 @@ impl CorpusWriter {
     /// Makes the corpus appear under its final names.
     ///
     /// # Errors
-    /// [`Error::NothingToWrite`] if there is no sequence, or [`Error::Io`].
+    /// [`Error::NothingToWrite`] if there is no sequence and this is no part, or [`Error::Io`].
     pub(crate) fn finish(
         mut self,
         encoder: &Encoder,
         options: Options,
         sources: Vec<String>,
+        part: Option<PartEntry>,
         totals: Totals,
         skipped: Vec<SkippedRecord>,
     ) -> Result<(Manifest, String)> {
-        if self.sequences == 0 {
+        if self.sequences == 0 && part.is_none() {
             return Err(Error::NothingToWrite { documents: totals.documents });
         }
         if self.sequences < self.found.sequences {
@@ -189,6 +192,7 @@ impl CorpusWriter {
             tokenizer: encoder.entry().clone(),
             options,
             sources,
+            part,
             totals: Totals { sequences: self.sequences, tokens: self.tokens, ..totals },
             skipped,
             dtype: self.dtype,

@@ -139,6 +139,23 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// The output folder of a whole corpus holds parts of one.
+    #[error(
+        "{folder:?} holds parts of a corpus; merge them (minictl data merge, merge_parts in Python), choose another folder, \
+         or remove the folders part-…-of-… in it"
+    )]
+    HoldsParts {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
+    /// The output folder of a part holds a finished corpus that has none.
+    #[error("{folder:?} holds a finished corpus that was not built in parts; choose another folder for the parts")]
+    NotInParts {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
     /// The output folder has a `manifest.json` that this crate did not write.
     #[error("{folder:?} holds a manifest.json of something else; choose another output folder")]
     ForeignManifest {
@@ -196,6 +213,42 @@ pub enum Error {
     NotFinished {
         /// The folder.
         folder: PathBuf,
+    },
+
+    /// A folder holds parts, and no manifest of the whole.
+    #[error(
+        "{folder:?} holds parts of a corpus that are not merged; when all are there: minictl data merge, merge_parts in Python"
+    )]
+    NotMerged {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// A folder that is to be merged holds no parts.
+    #[error("{folder:?} holds no parts of a corpus (folders part-…-of-…); build them with --part, part in Python")]
+    NoParts {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// Parts do not make a whole.
+    #[error("the parts in {folder:?} cannot be merged: {cause}")]
+    PartsDiffer {
+        /// The folder of the corpus.
+        folder: PathBuf,
+        /// What is missing or differs, and what to do.
+        cause: String,
+    },
+
+    /// A part was opened as a corpus, and no text fell to it.
+    #[error("{folder:?} is part {number} of {of} of a corpus and holds no sequence; open the merged corpus")]
+    EmptyPart {
+        /// The part's folder.
+        folder: PathBuf,
+        /// Its number, from 1.
+        number: u64,
+        /// How many parts there are.
+        of: u64,
     },
 
     /// The manifest does not say what a manifest says.
@@ -275,6 +328,8 @@ impl Error {
             | Error::MaxLength { .. }
             | Error::Argument { .. }
             | Error::CorpusExists { .. }
+            | Error::HoldsParts { .. }
+            | Error::NotInParts { .. }
             | Error::ForeignManifest { .. }
             | Error::OutputNotAFolder { .. }
             | Error::OutputBusy { .. }
@@ -283,6 +338,10 @@ impl Error {
             | Error::NoPadToken => ErrorKind::Input,
             Error::NoCorpus { .. }
             | Error::NotFinished { .. }
+            | Error::NotMerged { .. }
+            | Error::NoParts { .. }
+            | Error::PartsDiffer { .. }
+            | Error::EmptyPart { .. }
             | Error::Manifest { .. }
             | Error::NewerFormat { .. }
             | Error::Shard { .. }

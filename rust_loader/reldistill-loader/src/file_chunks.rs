@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::compression::{Compression, Content, read_error};
 use crate::error::{Error, Result};
 use crate::input_files::{InputFile, TextFormat};
+use crate::manifest::PartEntry;
 use crate::parquet_rows::ParquetRows;
+use crate::parts::{Part, inputs_fingerprint};
 
 /// Text in a chunk: small enough to keep many threads busy and a stop quick, large enough to hide the hand-over.
 pub const CHUNK_BYTES: usize = 256 * 1024;
@@ -90,6 +92,10 @@ pub trait ChunkSource {
     /// # Errors
     /// Whatever reading them meets, and what `watch` returns.
     fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+    /// Which part of a larger input this is, if it is not the whole.
+    fn part(&self) -> Option<&PartEntry> {
+        None
+    }
 }
 
 /// Reads files one after the other.
@@ -100,6 +106,7 @@ pub struct FileChunks {
     open: Option<OpenFile>,
     bytes_total: u64,
     identity: String,
+    part: Option<PartEntry>,
     chunk_bytes: usize,
 }
 
@@ -137,23 +144,43 @@ impl FileChunks {
     /// # Errors
     /// [`Error::Io`].
     pub fn new(files: Vec<InputFile>, text_column: &str) -> Result<Self> {
-        let mut bytes_total = 0;
+        Self::of(files, text_column, None)
+    }
+
+    /// Those of the files that belong to a part: whole ones, contiguous, by their sizes.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn of_part(files: Vec<InputFile>, text_column: &str, part: Part) -> Result<Self> {
+        Self::of(files, text_column, Some(part))
+    }
+
+    fn of(mut files: Vec<InputFile>, text_column: &str, part: Option<Part>) -> Result<Self> {
         let mut seen = Vec::with_capacity(files.len());
         for InputFile { path, name, .. } in &files {
             let status = fs::metadata(path).map_err(Error::io("read", path))?;
             let place = fs::canonicalize(path).map_err(Error::io("read", path))?;
             let changed = status.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            seen.push((
-                name,
-                place.to_string_lossy().into_owned(),
-                status.len(),
-                changed.map(|since| since.as_nanos()),
-            ));
-            bytes_total += status.len();
+            let changed = changed.map(|since| since.as_nanos());
+            seen.push((name.clone(), status.len(), place.to_string_lossy().into_owned(), changed));
         }
-        let identity = serde_json::to_string(&seen).expect("strings and numbers are JSON");
-        let text_column = text_column.to_owned();
-        Ok(Self { files, text_column, next_file: 0, open: None, bytes_total, identity, chunk_bytes: CHUNK_BYTES })
+        let part = part.map(|part| {
+            let inputs = inputs_fingerprint(seen.iter().map(|(name, size, ..)| (name.as_str(), *size)));
+            let range = part.files(&seen.iter().map(|(_, size, ..)| *size).collect::<Vec<_>>());
+            files = files.drain(range.clone()).collect();
+            seen = seen.drain(range).collect();
+            PartEntry { number: part.number(), of: part.of(), inputs }
+        });
+        Ok(Self {
+            files,
+            text_column: text_column.to_owned(),
+            next_file: 0,
+            open: None,
+            bytes_total: seen.iter().map(|(_, size, ..)| size).sum(),
+            identity: serde_json::to_string(&seen).expect("strings and numbers are JSON"),
+            part,
+            chunk_bytes: CHUNK_BYTES,
+        })
     }
 
     /// The same in chunks of another size than [`CHUNK_BYTES`]; a corpus does not depend on it.
@@ -219,6 +246,10 @@ impl ChunkSource for FileChunks {
     fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         self.open = self.open_at(*position, watch)?;
         Ok(())
+    }
+
+    fn part(&self) -> Option<&PartEntry> {
+        self.part.as_ref()
     }
 }
 

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::{Error, Result};
 use crate::file_chunks::Position;
 use crate::joiner::Pending;
-use crate::manifest::{Options, ShardEntry, SkippedRecord, TokenizerEntry, Totals, hexadecimal};
+use crate::manifest::{Options, PartEntry, ShardEntry, SkippedRecord, TokenizerEntry, Totals, hexadecimal};
 
 /// What stands in `format`.
 const FORMAT: &str = "reldistill-unfinished";
@@ -31,6 +31,7 @@ pub(crate) struct Recipe<'a> {
     pub(crate) options: &'a Options,
     pub(crate) shard_tokens: u64,
     pub(crate) sequences_per_record_batch: usize,
+    pub(crate) part: Option<&'a PartEntry>,
     /// What the source says of its documents.
     pub(crate) documents: &'a str,
 }

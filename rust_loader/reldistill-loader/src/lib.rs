@@ -6,7 +6,7 @@
 //!
 //! The way of the data, file by file:
 //! `input_files` → `file_chunks` → `record` → `encoder` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`,
-//! with what an interrupted build left in `journal`, then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
+//! cut into `parts` and put together by `merge`, with what an interrupted build left in `journal`, then `corpus` → `shard` → `order` → `rank_shares` → `batch` → `micro_batches`.
 #![deny(missing_docs)]
 
 // Shards are little-endian and are read where they lie.
@@ -24,13 +24,16 @@ mod encoder;
 mod encoding_threads;
 mod error;
 mod file_chunks;
+mod folder_of_parts;
 mod input_files;
 mod joiner;
 mod journal;
 mod manifest;
+mod merge;
 mod micro_batches;
 mod order;
 mod parquet_rows;
+mod parts;
 mod permutation;
 mod piece_cache;
 mod pieces;
@@ -42,6 +45,7 @@ mod shard_layout;
 mod shard_writer;
 mod special_tokens;
 mod tokenize;
+mod watch;
 
 pub use batch::{Batch, PackedMicroBatch, PaddedMicroBatch};
 pub use batches::{BatchOptions, Batches, BatchesState};
@@ -52,8 +56,10 @@ pub use encoder::{Encoder, Scratch};
 pub use error::{Error, ErrorKind, Result};
 pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Position, Source};
 pub use input_files::{InputFile, TextFormat, find_input_files};
-pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
+pub use manifest::{Manifest, Options, PartEntry, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
+pub use merge::merge_parts;
 pub use order::GlobalOrder;
+pub use parts::Part;
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;

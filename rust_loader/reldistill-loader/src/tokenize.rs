@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +14,14 @@ use crate::error::{Error, Result};
 use crate::file_chunks::{ChunkSource, Source};
 use crate::joiner::Joiner;
 use crate::journal::{ChunkStart, Recipe};
-use crate::manifest::{Manifest, Options, SkippedRecord, Totals};
+use crate::manifest::{Manifest, Options, PartEntry, SkippedRecord, Totals};
+use crate::parts::Part;
+use crate::watch::{WATCH_INTERVAL, Watch};
 
-/// How often the caller is heard: for signals and to report progress.
-const WATCH_INTERVAL: Duration = Duration::from_millis(125);
 /// A shard that would grow beyond this many tokens is closed.
 const SHARD_TOKENS: u64 = 64 << 20;
 /// Skipped records that the manifest lists; the rest is only counted.
-const LISTED_SKIPS: usize = 20;
+pub(crate) const LISTED_SKIPS: usize = 20;
 /// Threads, beyond which more are surely a mistake.
 const MOST_THREADS: usize = 1024;
 
@@ -142,6 +141,8 @@ pub struct Progress {
 /// Those of the options, the output folder, the source and, with [`OnError::Raise`], the first broken record in the
 /// order of the text; whatever `watch` returns. Nothing is left under its final name then; finished shards stay under
 /// another one, to be gone on with, if the source has an identity.
+///
+/// A source that is a part of a larger input is written to a folder of its own in `output`, and may give no sequence.
 pub fn tokenize(
     source: &mut dyn ChunkSource,
     encoder: Encoder,
@@ -155,10 +156,20 @@ pub fn tokenize(
         Documents::Split => None,
         Documents::Join => Some(Joiner::new(&encoder, options.max_length)?),
     };
-    let recipe = source.identity().map(|documents| recipe(&encoder, options, &documents));
-    let folder = OutputFolder::claim(output, options.overwrite)?;
+    let part = source.part().cloned();
+    let recipe = source.identity().map(|documents| recipe(&encoder, options, part.as_ref(), &documents));
+    let folder = match (&part, options.max_sequences) {
+        (None, _) => OutputFolder::claim(output, options.overwrite)?,
+        (Some(PartEntry { number, of, .. }), None) => {
+            OutputFolder::claim_part(output, Part::new(*number, *of)?, options.overwrite)?
+        }
+        (Some(_), Some(most)) => {
+            let allowed = "a part takes all of its files: leave the bound out, or build without parts".to_owned();
+            return Err(Error::Argument { name: "max_sequences", value: most.to_string(), allowed });
+        }
+    };
     let bytes_total = source.bytes_total();
-    let mut watch = Watch { told: watch, last: Instant::now() };
+    let mut watch = Watch::new(watch);
     let (dtype, max_length, shard_tokens) = (encoder.dtype(), options.max_length, options.shard_tokens);
     // Records that an earlier build left out are an error for this one, unless it leaves them out as well.
     let is_welcome = |start: &ChunkStart| options.on_error == OnError::Skip || start.totals.skipped_records == 0;
@@ -202,41 +213,20 @@ pub fn tokenize(
     drop(threads);
     watch.now(&build.progress(bytes_total))?;
     build.write_pending()?;
-    build.finish(&encoder, source.names())
+    build.finish(&encoder, source.names(), part)
 }
 
 /// What decides the bytes, as one short text.
-fn recipe(encoder: &Encoder, options: &TokenizeOptions, documents: &str) -> String {
+fn recipe(encoder: &Encoder, options: &TokenizeOptions, part: Option<&PartEntry>, documents: &str) -> String {
     Recipe {
         tokenizer: encoder.entry(),
         options: &options.for_manifest(),
         shard_tokens: options.shard_tokens,
         sequences_per_record_batch: sequences_per_record_batch(options.max_length),
+        part,
         documents,
     }
     .fingerprint()
-}
-
-/// Tells the caller how far the build has come, some eight times a second.
-struct Watch<'a> {
-    told: &'a mut dyn FnMut(&Progress) -> Result<()>,
-    last: Instant,
-}
-
-impl Watch<'_> {
-    fn is_due(&self) -> bool {
-        self.last.elapsed() >= WATCH_INTERVAL
-    }
-
-    fn now(&mut self, progress: &Progress) -> Result<()> {
-        (self.told)(progress)?;
-        self.last = Instant::now();
-        Ok(())
-    }
-
-    fn now_and_then(&mut self, progress: impl FnOnce() -> Progress) -> Result<()> {
-        if self.is_due() { self.now(&progress()) } else { Ok(()) }
-    }
 }
 
 /// A corpus in the making.
@@ -348,7 +338,7 @@ impl Build<'_> {
         }
     }
 
-    fn finish(self, encoder: &Encoder, sources: Vec<String>) -> Result<(Manifest, String)> {
-        self.writer.finish(encoder, self.options.for_manifest(), sources, self.totals, self.skipped)
+    fn finish(self, encoder: &Encoder, sources: Vec<String>, part: Option<PartEntry>) -> Result<(Manifest, String)> {
+        self.writer.finish(encoder, self.options.for_manifest(), sources, part, self.totals, self.skipped)
     }
 }
