@@ -41,6 +41,8 @@ class ScreenReporter(Reporter):
         )
         self._tasks: dict[str, TaskID] = {}
         self._spoke: dict[str, float] = {}
+        self._tokenising: set[str] = set()
+        self._continued: set[str] = set()
 
     def __enter__(self) -> ScreenReporter:
         self._bars.start()
@@ -50,6 +52,8 @@ class ScreenReporter(Reporter):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        if self._tokenising and kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.note("finished shards stay; the same command goes on behind them")
 
     def note(self, message: str) -> None:
         self._console.print(f"[yellow]note:[/] {escape(message)}")
@@ -59,11 +63,16 @@ class ScreenReporter(Reporter):
             self._console.print(f"[bold]{name:<10}[/] {escape(value)}", soft_wrap=True)
 
     def tokenising(self, source: str, progress: TokenisingProgress) -> None:
+        self._tokenising.add(source)
+        if progress.continued and source not in self._continued:
+            self._continued.add(source)
+            self._console.print(f"continuing an interrupted build: {progress.continued:,} sequences are there")
         done = f"{progress.sequences:,} sequences, {count(progress.tokens)} tokens"
         self._bar(f"tokenising {source}", progress.bytes_done, progress.bytes_total, done)
         self._line("tokenising", f"tokenising {source}: {progress.bytes_done / 1e6:.0f} MB, {done}")
 
     def tokenised(self, source: str) -> None:
+        self._tokenising.discard(source)
         if (task := self._tasks.pop(f"tokenising {source}", None)) is not None:
             self._bars.remove_task(task)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,8 @@ from conftest import MakeTeacher
 from reldistill import Registry
 from reldistill.distillation.locate import locate_teacher
 from reldistill_cli.main import app
-from reldistill_loader import Corpus
+from reldistill_cli.progress import ScreenReporter
+from reldistill_loader import Corpus, Progress
 
 SOUND = '{"text": "The harbour was quiet.", "body": "Gulls argued."}\n'
 
@@ -172,3 +177,29 @@ def test_a_name_that_is_neither_a_path_nor_on_the_hub_is_refused(
     assert (code, out) == (3, "")
     assert "acme/none" in err
     assert not Path("corpus").exists()
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(teacher: MakeTeacher) -> None:
+    Path("long.txt").write_text("the harbour was quiet and gulls argued\n" * 3_000_000)
+    command = [sys.executable, "-c", "from reldistill_cli.main import run; run()", "data", "build", "long.txt"]
+    command += ["--teacher", str(teacher("bert")), "-o", "corpus"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not list(Path().glob("corpus/*.tmp")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert "note: finished shards stay; the same command goes on behind them" in err
+    assert err.endswith("error: interrupted\n")
+    assert not Path("corpus").exists()
+
+
+def test_what_was_found_of_an_interrupted_build_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with ScreenReporter() as reporter:
+        reporter.tokenising("a.txt", Progress(0, 9, 0, 0, 0))
+        for done in (3, 9):
+            reporter.tokenising("a.txt", Progress(done, 9, 1_500, 1_500, 9_000, continued=1_234))
+        reporter.tokenised("a.txt")
+    said = capsys.readouterr().err
+    assert said.count("continuing an interrupted build: 1,234 sequences are there") == 1

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reldistill.cache import cache_folder
+from reldistill.distillation.text_source import TextSource, file_state
 from reldistill.errors import DataError
 from reldistill_loader import Corpus, tokenize, tokenize_documents
 
 if TYPE_CHECKING:
     from reldistill.distillation.locate import Teacher
     from reldistill.distillation.reporter import Reporter
-    from reldistill.distillation.text_source import TextSource
     from reldistill_loader import Progress
 
 __all__ = ["open_corpus"]
@@ -45,37 +45,37 @@ def open_corpus(
     if (folder / "manifest.json").is_file():
         return Corpus.open(folder)
 
-    # The loader locks the folder, cleans up after an interrupted build, and writes the manifest when all is whole.
+    # The loader locks the folder, goes on with an interrupted build, and writes the manifest when all is whole.
     folder.parent.mkdir(parents=True, exist_ok=True)
     name = str(source)
 
     def progress(state: Progress) -> None:
         reporter.tokenising(name, state)
 
-    documents = source.stream(seed=seed)
-    try:
-        if documents is not None:
-            tokenize_documents(
-                documents,
-                teacher.tokenizer_json,
-                folder,
-                source=source.names,
-                max_length=max_length,
-                max_sequences=at_most,
-                progress=progress,
-            )
-        else:
-            tokenize(
-                source.files,
-                teacher.tokenizer_json,
-                folder,
-                max_length=max_length,
-                text_column=text_column,
-                max_sequences=at_most,
-                progress=progress,
-            )
-    finally:
-        reporter.tokenised(name)
+    text = source.pinned()
+    documents = text.stream(seed=seed)
+    if documents is not None:
+        tokenize_documents(
+            documents,
+            teacher.tokenizer_json,
+            folder,
+            source=source.names,
+            max_length=max_length,
+            max_sequences=at_most,
+            resume_key=text.resume_key(seed=seed),
+            progress=progress,
+        )
+    else:
+        tokenize(
+            source.files,
+            teacher.tokenizer_json,
+            folder,
+            max_length=max_length,
+            text_column=text_column,
+            max_sequences=at_most,
+            progress=progress,
+        )
+    reporter.tokenised(name)
     return Corpus.open(folder)
 
 
@@ -103,7 +103,5 @@ def _key(
     recipe: list[object] = [tokenizer, max_length, text_column, at_most]
     if source.hub is not None:
         recipe += [repr(source.hub), seed]
-    for file in source.local_files():
-        status = file.stat()
-        recipe.append([str(file.absolute()), status.st_size, status.st_mtime_ns])
+    recipe += [file_state(file) for file in source.local_files()]
     return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from reldistill.errors import DataError
 from reldistill.hub.saved_dataset import SavedDataset, is_saved_dataset
 from reldistill.hub.text_name import HubText, default_text, parse_hub_text
-from reldistill.hub.text_stream import stream_documents
+from reldistill.hub.text_stream import pinned, stream_documents
 from reldistill.local_path import local_path
 
-__all__ = ["TextSource", "streamed_text", "text_source"]
+__all__ = ["TextSource", "file_state", "streamed_text", "text_source"]
 
 _FORMATS = ".txt, .jsonl or .parquet files (also .gz and .zst)"
 _SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl", ".parquet") for packed in ("", ".gz", ".zst"))
@@ -56,6 +58,24 @@ class TextSource:
             return stream_documents(self.hub, seed=seed)
         return self.saved.stream() if self.saved is not None else None
 
+    def pinned(self) -> TextSource:
+        """The same, text of the Hub at the commit of now. Raises :class:`DataError` where the Hub cannot be asked."""
+        return self if self.hub is None else replace(self, hub=pinned(self.hub))
+
+    def resume_key(self, *, seed: int) -> str | None:
+        """What tells the documents of :meth:`stream` from any others, if this is pinned; None where that gives None."""
+        if self.hub is not None:
+            return f"{self.hub!r} {seed} datasets {version('datasets')}"
+        if self.saved is None:
+            return None
+        return json.dumps([self.saved.text_column, [file_state(file) for file in self.saved.files()]])
+
+
+def file_state(file: Path) -> list[str | int]:
+    """What changes when a file does: its place, size and time of change."""
+    status = file.stat()
+    return [str(file.absolute()), status.st_size, status.st_mtime_ns]
+
 
 def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSource:
     """Tell the kinds apart; without a ``spec`` the default text of the family, from the Hub.
@@ -90,6 +110,12 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
             )
     if corpora:
         return TextSource(corpus=corpora[0])
+    for path in paths:
+        if any(path.glob("part-*-of-*/manifest.json")):
+            raise DataError(
+                f"--data {path} holds parts of a corpus that are not merged",
+                hint=f"When all are there: minictl data merge {path}",
+            )
     if saved:
         return TextSource(saved=SavedDataset(saved[0], text_column))
     return TextSource(files=tuple(map(str, paths)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +17,7 @@ from reldistill.hub.text_name import GRAMMAR, HubText
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
 
-__all__ = ["stream_documents"]
+__all__ = ["pinned", "stream_documents"]
 
 SHUFFLE_BUFFER = 1_000
 """Documents of each configuration that wait in memory to be drawn in random order."""
@@ -25,6 +27,17 @@ RECONNECTS = 3
 """How often a read that lost its connection starts anew; each time the client waits for about half a minute."""
 
 Result = TypeVar("Result")
+
+
+def pinned(source: HubText) -> HubText:
+    """``source`` at the commit that it means now; the Hub is asked unless it names one.
+
+    Raises:
+        DataError: as :func:`stream_documents`.
+    """
+    if re.fullmatch("[0-9a-f]{40}", source.revision or ""):
+        return source
+    return replace(source, revision=_commit(source))
 
 
 def stream_documents(source: HubText, *, seed: int = 0) -> Iterator[str]:

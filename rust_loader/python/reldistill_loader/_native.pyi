@@ -12,7 +12,7 @@ from reldistill_loader.manifest import Manifest
 from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
 from reldistill_loader.progress import Progress
 
-__all__ = ["Batch", "Batches", "Corpus", "Mixture", "tokenize", "tokenize_documents"]
+__all__ = ["Batch", "Batches", "Corpus", "Mixture", "merge_parts", "tokenize", "tokenize_documents"]
 
 def tokenize(
     inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
@@ -29,6 +29,7 @@ def tokenize(
     overwrite: bool = False,
     on_error: Literal["raise", "skip"] = "raise",
     shard_tokens: int = 67_108_864,
+    part: tuple[int, int] | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Manifest:
     """Turns text into a corpus of token ids.
@@ -46,7 +47,9 @@ def tokenize(
             a row each. Each of them may be packed: `.gz`, `.zst`; packed Parquet is unpacked into a temporary file
             first.
         tokenizer: the path of a tokenizer.json, or its text (which starts with a brace).
-        output: the folder to write. Leftovers of an interrupted build in it are replaced, other files left alone.
+        output: the folder to write. If it holds finished shards of an interrupted build of the same text, tokenizer and
+            options, this one goes on behind them; other leftovers are replaced, other files left alone. The same text
+            is: files of the same names, places, sizes and times of change.
         max_length: greatest number of tokens in a sequence, special tokens included.
         documents: `split` makes a sequence of each short document. `join` makes one of consecutive short documents of a
             file, up to `max_length`, the way RoBERTa packs full sentences: `<s> a </s> b </s>`, with BERT's tokenizer
@@ -67,17 +70,24 @@ def tokenize(
             a null, or a document that is too long: raise, or skip the record, count it and list the first ones in the
             manifest. A damaged file (cut short, a checksum of gzip or Parquet that is wrong) is always an error.
         shard_tokens: a shard that would grow beyond this many tokens is closed.
-        progress: called some eight times a second and at the end, in the calling thread. What it raises stops the build.
+        part: `(3, 64)` builds the third of 64 parts, to be run anywhere, into the folder `part-00003-of-00064` in
+            `output`; `merge_parts` makes one corpus of them. A part takes whole files: those whose middle byte lies in
+            its share of the bytes of all, in the order of `inputs`, which must lead to files of the same names and sizes
+            for each part. A part may be empty. `overwrite` is about the part's folder. Without `max_sequences` only.
+        progress: called at the start, some eight times a second and at the end, in the calling thread. What it raises
+            stops the build.
 
     Returns:
         The manifest of the corpus.
 
     Raises:
         InputError: an argument is wrong, an input matches nothing, a record is broken (names file and line), the
-            output holds a finished corpus, or there is no text.
+            output holds a finished corpus, or parts of one where a whole one is to be built and the other way round,
+            or there is no text.
         OSError: the disk is full, a file cannot be read, and the like.
 
-    Whatever is raised, nothing is left under its final name.
+    Whatever is raised, nothing is left under its final name. Finished shards stay under temporary names, beside an
+    `unfinished.journal`, for the next call to go on with; the bytes are then those of a build that was not interrupted.
     """
 
 def tokenize_documents(
@@ -93,6 +103,7 @@ def tokenize_documents(
     max_sequences: int | None = None,
     overwrite: bool = False,
     shard_tokens: int = 67_108_864,
+    resume_key: str | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Manifest:
     """Turns the strings of any iterable into a corpus, a block of them at a time; otherwise like `tokenize`.
@@ -103,9 +114,34 @@ def tokenize_documents(
         join: as `documents="join"` of `tokenize`.
         windows: as in `tokenize`.
         source: what to call them in the manifest, a Hub id for example.
+        resume_key: what tells these documents and their order from any others. With it finished shards of an interrupted
+            build of the same key stay and are gone on with, as in `tokenize`: documents in them are pulled and dropped.
+            None: nothing stays of an interrupted build.
 
     Raises:
-        InputError: as `tokenize`; also if an item is no `str` (names its number, from 1).
+        InputError: as `tokenize`; also if an item is no `str` (names its number, from 1), or if the documents are not
+            those that the interrupted build of the same `resume_key` had read.
+        OSError: the disk is full, and the like.
+    """
+
+def merge_parts(folder: str | PathLike[str], *, overwrite: bool = False) -> Manifest:
+    """Makes one corpus of the parts in a folder by writing its manifest.json; no shard is read, copied or moved.
+
+    It holds the sequences that a build of all files without parts holds, in the same order. The folders of the parts are
+    what it consists of: they have to stay. A part that is built again to the same bytes needs no merging again; one that
+    becomes another ends the merged corpus.
+
+    Args:
+        folder: the folder that the parts were built into.
+        overwrite: replace the manifest of a corpus that is there.
+
+    Returns:
+        The manifest of the corpus.
+
+    Raises:
+        CorpusError: there are no parts, some are missing or not finished (lists them), they are not of the same files,
+            tokenizer and options or not of the same number of parts, or a shard has another size than it should.
+        InputError: the folder holds a finished corpus, a part is being built there, or no part holds any text.
         OSError: the disk is full, and the like.
     """
 

@@ -12,7 +12,7 @@ class Shard:
     """One Arrow file of a corpus."""
 
     name: str
-    """Name in the corpus's folder."""
+    """Name in the corpus's folder; `part-00003-of-00064/shard-00000.arrow` in a merged one."""
     sequences: int
     tokens: int
     bytes: int
@@ -29,6 +29,23 @@ class SkippedRecord:
     """The line, from 1."""
     cause: str
     """What is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a larger build a corpus is."""
+
+    number: int
+    """From 1."""
+    of: int
+    """How many there are."""
+    inputs: str
+    """SHA-256 of names and sizes of the files of all parts, in hexadecimal."""
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in that of the corpus."""
+        return f"part-{self.number:05}-of-{self.of:05}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,8 @@ class Manifest:
     """Where documents were cut that are longer than a sequence."""
     sources: tuple[str, ...]
     """Base names of the input files (relative to a folder that was walked), or the name that was given."""
+    part: Part | None
+    """Which part of a larger build it is; None for a whole corpus, merged ones included."""
     documents: int
     """Documents that were read."""
     empty_documents: int
@@ -68,7 +87,7 @@ class Manifest:
     skipped: tuple[SkippedRecord, ...]
     """The first of these."""
     sequences: int
-    """Sequences in all shards."""
+    """Sequences in all shards; 0 only in a part."""
     tokens: int
     """Tokens in all shards, special tokens included."""
     dtype: str
@@ -101,6 +120,7 @@ class Manifest:
             text_documents=options.get("text_documents", "lines"),
             windows=options.get("windows", "tokens"),
             sources=tuple(content["sources"]),
+            part=Part(**content["part"]) if "part" in content else None,
             documents=totals["documents"],
             empty_documents=totals["empty_documents"],
             skipped_records=totals["skipped_records"],

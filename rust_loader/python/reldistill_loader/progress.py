@@ -17,3 +17,5 @@ class Progress:
     """Sequences that were written."""
     tokens: int
     """Tokens that were written, special tokens included."""
+    continued: int = 0
+    """Sequences among them that an interrupted build had written: this one goes on behind them."""

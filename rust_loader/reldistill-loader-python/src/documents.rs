@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString};
-use reldistill_loader::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, Error, Result, Source};
+use reldistill_loader::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, Error, Position, Result, Source};
 
 use crate::errors::input_error;
 
@@ -33,15 +33,17 @@ impl Raised {
 pub(crate) struct Documents<'a> {
     documents: Py<PyIterator>,
     source: Arc<Source>,
-    next: u64,
+    resume_key: Option<String>,
+    /// Documents that were taken so far.
+    taken: u64,
     exhausted: bool,
     raised: &'a Raised,
 }
 
 impl<'a> Documents<'a> {
-    pub(crate) fn new(documents: Py<PyIterator>, name: String, raised: &'a Raised) -> Self {
+    pub(crate) fn new(documents: Py<PyIterator>, name: String, resume_key: Option<String>, raised: &'a Raised) -> Self {
         let source = Arc::new(Source { name, path: None });
-        Self { documents, source, next: 1, exhausted: false, raised }
+        Self { documents, source, resume_key, taken: 0, exhausted: false, raised }
     }
 
     fn pull(&mut self, py: Python<'_>) -> PyResult<Vec<String>> {
@@ -60,9 +62,25 @@ impl<'a> Documents<'a> {
         Ok(documents)
     }
 
+    /// Takes documents for a while and drops them, up to so many in all.
+    fn pass_over(&mut self, py: Python<'_>, until: u64) -> PyResult<()> {
+        let mut iterator = self.documents.bind(py).clone();
+        let started = Instant::now();
+        while self.taken < until && started.elapsed() < LONGEST_PULL {
+            let Some(item) = iterator.next() else {
+                let (name, taken) = (&self.source.name, self.taken);
+                let cause = format!("{name} ends after {taken} documents, and the interrupted build had read {until}");
+                return Err(input_error(py, format!("{cause}; pass another resume_key for other documents")));
+            };
+            item?;
+            self.taken += 1;
+        }
+        Ok(())
+    }
+
     fn text(&self, item: &Bound<'_, PyAny>, before: usize) -> PyResult<String> {
         let wrong = |cause: String| {
-            let number = self.next + before as u64;
+            let number = 1 + self.taken + before as u64;
             input_error(item.py(), format!("document {number} of {}: {cause}", self.source.name))
         };
         let Ok(text) = item.cast::<PyString>() else {
@@ -83,14 +101,15 @@ impl ChunkSource for Documents<'_> {
         if documents.is_empty() {
             return Ok(None);
         }
-        let first = self.next;
-        self.next += documents.len() as u64;
+        let position = Position { source: 0, offset: self.taken, first: 1 + self.taken, file_bytes: 0 };
+        self.taken += documents.len() as u64;
         let bytes = documents.iter().map(|document| document.len() as u64).sum();
         Ok(Some(Chunk {
             source: self.source.clone(),
-            first,
+            first: position.first,
             text: ChunkText::Documents(documents.into_iter().map(Ok).collect()),
             bytes,
+            position,
         }))
     }
 
@@ -100,5 +119,19 @@ impl ChunkSource for Documents<'_> {
 
     fn bytes_total(&self) -> Option<u64> {
         None
+    }
+
+    fn identity(&self) -> Option<String> {
+        // The lengths keep any two pairs apart.
+        let name = &self.source.name;
+        self.resume_key.as_ref().map(|key| format!("documents {} {name} {} {key}", name.len(), key.len()))
+    }
+
+    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        while self.taken < position.offset {
+            Python::attach(|py| self.pass_over(py, position.offset)).map_err(|error| self.raised.keep(error))?;
+            watch()?;
+        }
+        Ok(())
     }
 }

@@ -22,5 +22,5 @@ mod _native {
     #[pymodule_export]
     use super::mixture::Mixture;
     #[pymodule_export]
-    use super::tokenize::{tokenize, tokenize_documents};
+    use super::tokenize::{merge_parts, tokenize, tokenize_documents};
 }

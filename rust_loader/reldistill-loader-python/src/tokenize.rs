@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use reldistill_loader::{
-    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Progress, Result, TextDocuments,
-    TokenizeOptions, Windows, find_input_files,
+    ChunkSource, Documents as DocumentsMode, Encoder, FileChunks, Manifest, OnError, Part, Progress, Result,
+    TextDocuments, TokenizeOptions, Windows, find_input_files,
 };
 
 use crate::documents::{Documents, Raised};
@@ -16,7 +16,8 @@ use crate::python_classes::{PROGRESS, manifest};
 #[pyfunction]
 #[pyo3(signature = (
     inputs, tokenizer, output, *, max_length=512, documents="split", text_column="text", text_documents="lines",
-    windows="tokens", threads=0, max_sequences=None, overwrite=false, on_error="raise", shard_tokens=67_108_864, progress=None
+    windows="tokens", threads=0, max_sequences=None, overwrite=false, on_error="raise", shard_tokens=67_108_864, part=None,
+    progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize<'py>(
@@ -34,6 +35,7 @@ pub(crate) fn tokenize<'py>(
     overwrite: bool,
     on_error: &str,
     shard_tokens: u64,
+    part: Option<(u64, u64)>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let on_error = match on_error {
@@ -62,8 +64,13 @@ pub(crate) fn tokenize<'py>(
         shard_tokens,
     };
     run(py, progress, |_, watch| {
-        let mut source = FileChunks::new(find_input_files(&inputs)?, &options.text_column)?
-            .with_text_documents(options.text_documents);
+        let part = part.map(|(number, of)| Part::new(number, of)).transpose()?;
+        let files = find_input_files(&inputs)?;
+        let source = match part {
+            Some(part) => FileChunks::of_part(files, &options.text_column, part)?,
+            None => FileChunks::new(files, &options.text_column)?,
+        };
+        let mut source = source.with_text_documents(options.text_documents);
         let encoder = tokenizer.encoder(max_length)?;
         reldistill_loader::tokenize(&mut source as &mut dyn ChunkSource, encoder, &output, &options, watch)
     })
@@ -72,7 +79,7 @@ pub(crate) fn tokenize<'py>(
 #[pyfunction]
 #[pyo3(signature = (
     documents, tokenizer, output, *, source, max_length=512, join=false, windows="tokens", threads=0, max_sequences=None,
-    overwrite=false, shard_tokens=67_108_864, progress=None
+    overwrite=false, shard_tokens=67_108_864, resume_key=None, progress=None
 ))]
 #[expect(clippy::too_many_arguments, reason = "one for each argument of the Python function")]
 pub(crate) fn tokenize_documents<'py>(
@@ -88,6 +95,7 @@ pub(crate) fn tokenize_documents<'py>(
     max_sequences: Option<u64>,
     overwrite: bool,
     shard_tokens: u64,
+    resume_key: Option<String>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if documents.is_instance_of::<pyo3::types::PyString>() {
@@ -109,9 +117,18 @@ pub(crate) fn tokenize_documents<'py>(
     };
     run(py, progress, |raised, watch| {
         let encoder = tokenizer.encoder(max_length)?;
-        let mut source = Documents::new(items, source, raised);
+        let mut source = Documents::new(items, source, resume_key, raised);
         reldistill_loader::tokenize(&mut source, encoder, &output, &options, watch)
     })
+}
+
+#[pyfunction]
+#[pyo3(signature = (folder, *, overwrite=false))]
+pub(crate) fn merge_parts<'py>(py: Python<'py>, folder: PathBuf, overwrite: bool) -> PyResult<Bound<'py, PyAny>> {
+    match py.detach(|| reldistill_loader::merge_parts(&folder, overwrite)) {
+        Ok((_, text)) => manifest(py, &text),
+        Err(error) => Err(to_python(py, error)),
+    }
 }
 
 fn documents_from(py: Python<'_>, documents: &str) -> PyResult<DocumentsMode> {
@@ -155,8 +172,9 @@ fn run<'py>(
         let heard = Python::attach(|py| {
             py.check_signals()?;
             if let Some(callback) = &progress {
-                let Progress { bytes_done, bytes_total, documents, sequences, tokens } = *now;
-                let now = PROGRESS.get(py)?.call1((bytes_done, bytes_total, documents, sequences, tokens))?;
+                let Progress { bytes_done, bytes_total, documents, sequences, tokens, continued } = *now;
+                let now = (bytes_done, bytes_total, documents, sequences, tokens, continued);
+                let now = PROGRESS.get(py)?.call1(now)?;
                 callback.call1(py, (now,))?;
             }
             Ok(())

@@ -40,6 +40,9 @@ impl Corpus {
     /// Of kind [`crate::ErrorKind::Corpus`], naming what is damaged, [`Error::Io`], and what `watch` returns.
     pub fn open(folder: &Path, verify: Verify, watch: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
         let (manifest, manifest_text) = Manifest::read(folder)?;
+        if let Some(part) = manifest.part.as_ref().filter(|_| manifest.totals.sequences == 0) {
+            return Err(Error::EmptyPart { folder: folder.to_owned(), number: part.number, of: part.of });
+        }
         let per_batch = manifest.sequences_per_record_batch;
         let mut shards = Vec::with_capacity(manifest.shards.len());
         let mut firsts = Vec::with_capacity(manifest.shards.len());

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::encoder::{Encoder, Scratch};
-use crate::file_chunks::{Chunk, ChunkText, Source};
+use crate::file_chunks::{Chunk, ChunkText, Position, Source};
 use crate::paragraphs::paragraph_lines;
 use crate::record::{Record, json_line, text_line};
 
@@ -19,6 +19,7 @@ pub(crate) struct EncodedChunk {
     pub(crate) source: Arc<Source>,
     pub(crate) first: u64,
     pub(crate) bytes: u64,
+    pub(crate) position: Position,
     /// What each line or document gave, in order.
     pub(crate) outcomes: Vec<Outcome>,
     /// The ids of all sequences, one after the other.
@@ -108,8 +109,9 @@ impl Drop for EncodingThreads {
 }
 
 fn encode(encoder: &Encoder, scratch: &mut Scratch, column: &str, chunk: Chunk, stop: &AtomicBool) -> EncodedChunk {
-    let Chunk { source, first, text, bytes } = chunk;
-    let mut encoded = EncodedChunk { source, first, bytes, outcomes: Vec::new(), ids: Vec::new(), ends: Vec::new() };
+    let Chunk { source, first, text, bytes, position } = chunk;
+    let (outcomes, ids, ends) = (Vec::new(), Vec::new(), Vec::new());
+    let mut encoded = EncodedChunk { source, first, bytes, position, outcomes, ids, ends };
     let mut add = |record: Record<'_>| {
         let outcome = match record {
             Ok(None) => Outcome::Blank,

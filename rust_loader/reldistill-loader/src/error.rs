@@ -139,6 +139,23 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// The output folder of a whole corpus holds parts of one.
+    #[error(
+        "{folder:?} holds parts of a corpus; merge them (minictl data merge, merge_parts in Python), choose another folder, \
+         or remove the folders part-…-of-… in it"
+    )]
+    HoldsParts {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
+    /// The output folder of a part holds a finished corpus that has none.
+    #[error("{folder:?} holds a finished corpus that was not built in parts; choose another folder for the parts")]
+    NotInParts {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
     /// The output folder has a `manifest.json` that this crate did not write.
     #[error("{folder:?} holds a manifest.json of something else; choose another output folder")]
     ForeignManifest {
@@ -176,6 +193,16 @@ pub enum Error {
         other: PathBuf,
     },
 
+    /// Text that is said to be that of an interrupted build gives other ids.
+    #[error(
+        "the text is not the one that the interrupted build in {folder:?} read; to start again, delete \
+         unfinished.journal there (in Python a resume_key must be another one for other documents)"
+    )]
+    OtherText {
+        /// The output folder.
+        folder: PathBuf,
+    },
+
     /// The padded layout was asked for, but the tokenizer has no padding token.
     #[error(
         "layout=\"padded\" needs a padding token and the corpus's tokenizer has none; use layout=\"packed\", or add \
@@ -206,6 +233,42 @@ pub enum Error {
     NotFinished {
         /// The folder.
         folder: PathBuf,
+    },
+
+    /// A folder holds parts, and no manifest of the whole.
+    #[error(
+        "{folder:?} holds parts of a corpus that are not merged; when all are there: minictl data merge, merge_parts in Python"
+    )]
+    NotMerged {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// A folder that is to be merged holds no parts.
+    #[error("{folder:?} holds no parts of a corpus (folders part-…-of-…); build them with --part, part in Python")]
+    NoParts {
+        /// The folder.
+        folder: PathBuf,
+    },
+
+    /// Parts do not make a whole.
+    #[error("the parts in {folder:?} cannot be merged: {cause}")]
+    PartsDiffer {
+        /// The folder of the corpus.
+        folder: PathBuf,
+        /// What is missing or differs, and what to do.
+        cause: String,
+    },
+
+    /// A part was opened as a corpus, and no text fell to it.
+    #[error("{folder:?} is part {number} of {of} of a corpus and holds no sequence; open the merged corpus")]
+    EmptyPart {
+        /// The part's folder.
+        folder: PathBuf,
+        /// Its number, from 1.
+        number: u64,
+        /// How many parts there are.
+        of: u64,
     },
 
     /// The manifest does not say what a manifest says.
@@ -285,15 +348,22 @@ impl Error {
             | Error::MaxLength { .. }
             | Error::Argument { .. }
             | Error::CorpusExists { .. }
+            | Error::HoldsParts { .. }
+            | Error::NotInParts { .. }
             | Error::ForeignManifest { .. }
             | Error::OutputNotAFolder { .. }
             | Error::OutputBusy { .. }
             | Error::NothingToWrite { .. }
+            | Error::OtherText { .. }
             | Error::OtherTokenizer { .. }
             | Error::NoPadToken
             | Error::NotRegistered { .. } => ErrorKind::Input,
             Error::NoCorpus { .. }
             | Error::NotFinished { .. }
+            | Error::NotMerged { .. }
+            | Error::NoParts { .. }
+            | Error::PartsDiffer { .. }
+            | Error::EmptyPart { .. }
             | Error::Manifest { .. }
             | Error::NewerFormat { .. }
             | Error::Shard { .. }

@@ -4,12 +4,17 @@ use std::fs;
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
 
 use crate::compression::{Compression, Content, read_error};
 use crate::error::{Error, Result};
 use crate::input_files::{InputFile, TextFormat};
+use crate::manifest::PartEntry;
 use crate::paragraphs::is_blank;
 use crate::parquet_rows::ParquetRows;
+use crate::parts::{Part, inputs_fingerprint};
 use crate::tokenize::TextDocuments;
 
 /// Text in a chunk: small enough to keep many threads busy and a stop quick, large enough to hide the hand-over.
@@ -29,6 +34,22 @@ pub struct Chunk {
     pub text: ChunkText,
     /// Bytes of the input that this chunk stands for.
     pub bytes: u64,
+    /// Where it starts.
+    pub position: Position,
+}
+
+/// Where a chunk starts: what it takes to read on from there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Number of the source, from 0.
+    pub source: usize,
+    /// How much of the source lies before it: bytes of text, unpacked; rows; or documents.
+    pub offset: u64,
+    /// Number of its first line, row or document in the source, from 1.
+    pub first: u64,
+    /// Bytes of a packed file that the chunks before it stood for.
+    pub file_bytes: u64,
 }
 
 /// Where documents come from.
@@ -64,6 +85,19 @@ pub trait ChunkSource {
     fn names(&self) -> Vec<String>;
     /// Bytes of the whole input, if that is known.
     fn bytes_total(&self) -> Option<u64>;
+    /// What tells these documents from any others, so that an interrupted build of them can be continued; none if
+    /// nothing does.
+    fn identity(&self) -> Option<String>;
+    /// Goes to where a chunk of the same documents started; the next chunk starts there too. `watch` is called now and
+    /// then, for what cannot be jumped over.
+    ///
+    /// # Errors
+    /// Whatever reading them meets, and what `watch` returns.
+    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+    /// Which part of a larger input this is, if it is not the whole.
+    fn part(&self) -> Option<&PartEntry> {
+        None
+    }
 }
 
 /// Reads files one after the other.
@@ -73,6 +107,9 @@ pub struct FileChunks {
     next_file: usize,
     open: Option<OpenFile>,
     bytes_total: u64,
+    identity: String,
+    part: Option<PartEntry>,
+    chunk_bytes: usize,
 }
 
 enum OpenFile {
@@ -87,9 +124,8 @@ struct OpenLines {
     content: Content,
     source: Arc<Source>,
     format: TextFormat,
-    next_line: u64,
-    /// Bytes of the file that chunks stood for so far.
-    reported: u64,
+    /// Where the next chunk starts.
+    next: Position,
     /// A document beyond all bounds that was passed over and not reported yet.
     too_long: Option<TooLong>,
 }
@@ -104,7 +140,8 @@ struct TooLong {
 struct OpenRows {
     rows: ParquetRows,
     source: Arc<Source>,
-    next_row: u64,
+    /// Where the next chunk starts.
+    next: Position,
     file_bytes: u64,
 }
 
@@ -115,11 +152,7 @@ impl FileChunks {
     /// # Errors
     /// [`Error::Io`].
     pub fn new(files: Vec<InputFile>, text_column: &str) -> Result<Self> {
-        let mut bytes_total = 0;
-        for file in &files {
-            bytes_total += fs::metadata(&file.path).map_err(Error::io("read", &file.path))?.len();
-        }
-        Ok(Self { files, text_column: text_column.to_owned(), next_file: 0, open: None, bytes_total })
+        Self::of(files, text_column, None)
     }
 
     /// Says what is one document of a `.txt` file; a line, if this is not called.
@@ -137,27 +170,69 @@ impl FileChunks {
         self
     }
 
-    fn open_next(&mut self) -> Result<Option<OpenFile>> {
-        let Some(InputFile { path, name, format, compression }) = self.files.get(self.next_file) else {
+    /// Those of the files that belong to a part: whole ones, contiguous, by their sizes.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn of_part(files: Vec<InputFile>, text_column: &str, part: Part) -> Result<Self> {
+        Self::of(files, text_column, Some(part))
+    }
+
+    fn of(mut files: Vec<InputFile>, text_column: &str, part: Option<Part>) -> Result<Self> {
+        let mut seen = Vec::with_capacity(files.len());
+        for InputFile { path, name, .. } in &files {
+            let status = fs::metadata(path).map_err(Error::io("read", path))?;
+            let place = fs::canonicalize(path).map_err(Error::io("read", path))?;
+            let changed = status.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            let changed = changed.map(|since| since.as_nanos());
+            seen.push((name.clone(), status.len(), place.to_string_lossy().into_owned(), changed));
+        }
+        let part = part.map(|part| {
+            let inputs = inputs_fingerprint(seen.iter().map(|(name, size, ..)| (name.as_str(), *size)));
+            let range = part.files(&seen.iter().map(|(_, size, ..)| *size).collect::<Vec<_>>());
+            files = files.drain(range.clone()).collect();
+            seen = seen.drain(range).collect();
+            PartEntry { number: part.number(), of: part.of(), inputs }
+        });
+        Ok(Self {
+            files,
+            text_column: text_column.to_owned(),
+            next_file: 0,
+            open: None,
+            bytes_total: seen.iter().map(|(_, size, ..)| size).sum(),
+            identity: serde_json::to_string(&seen).expect("strings and numbers are JSON"),
+            part,
+            chunk_bytes: CHUNK_BYTES,
+        })
+    }
+
+    /// The same in chunks of another size than [`CHUNK_BYTES`]; a corpus does not depend on it.
+    #[must_use]
+    pub fn in_chunks_of(self, chunk_bytes: usize) -> Self {
+        Self { chunk_bytes, ..self }
+    }
+
+    /// Opens the file that `next` names, there; none behind the last one.
+    fn open_at(&mut self, next: Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<OpenFile>> {
+        let Some(InputFile { path, name, format, compression }) = self.files.get(next.source) else {
             return Ok(None);
         };
-        self.next_file += 1;
+        self.next_file = next.source + 1;
         let source = Arc::new(Source { name: name.clone(), path: Some(path.clone()) });
         Ok(Some(match format {
             TextFormat::Parquet => OpenFile::Rows(OpenRows {
-                rows: ParquetRows::open(path, *compression, &self.text_column)?,
+                rows: ParquetRows::open(path, *compression, &self.text_column, next.offset)?,
                 source,
-                next_row: 1,
+                next,
                 file_bytes: fs::metadata(path).map_err(Error::io("read", path))?.len(),
             }),
             TextFormat::Lines | TextFormat::Paragraphs | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
                 path: path.clone(),
                 compression: *compression,
-                content: Content::open(path, *compression)?,
+                content: Content::open_at(path, *compression, next.offset, watch)?,
                 source,
                 format: *format,
-                next_line: 1,
-                reported: 0,
+                next,
                 too_long: None,
             }),
         }))
@@ -168,10 +243,11 @@ impl ChunkSource for FileChunks {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
             if self.open.is_none() {
-                self.open = self.open_next()?;
+                let next = Position { source: self.next_file, first: 1, ..Position::default() };
+                self.open = self.open_at(next, &mut || Ok(()))?;
             }
             let Some(file) = &mut self.open else { return Ok(None) };
-            if let Some(chunk) = file.next_chunk()? {
+            if let Some(chunk) = file.next_chunk(self.chunk_bytes)? {
                 return Ok(Some(chunk));
             }
             self.open = None;
@@ -185,25 +261,38 @@ impl ChunkSource for FileChunks {
     fn bytes_total(&self) -> Option<u64> {
         Some(self.bytes_total)
     }
+
+    fn identity(&self) -> Option<String> {
+        Some(self.identity.clone())
+    }
+
+    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.open = self.open_at(*position, watch)?;
+        Ok(())
+    }
+
+    fn part(&self) -> Option<&PartEntry> {
+        self.part.as_ref()
+    }
 }
 
 impl OpenFile {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
         match self {
-            Self::Lines(lines) => lines.next_chunk(),
-            Self::Rows(rows) => rows.next_chunk(),
+            Self::Lines(lines) => lines.next_chunk(chunk_bytes),
+            Self::Rows(rows) => rows.next_chunk(chunk_bytes),
         }
     }
 }
 
 impl OpenLines {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let first = self.next_line;
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
+        let position = self.next;
         let failed = read_error(&self.path, self.compression);
         let mut bytes = Vec::new();
         // Where the document starts that is being read, and its lines so far.
         let (mut document, mut lines) = (0, 0);
-        while self.too_long.is_none() && (bytes.len() < CHUNK_BYTES || document < bytes.len()) {
+        while self.too_long.is_none() && (bytes.len() < chunk_bytes || document < bytes.len()) {
             let start = bytes.len();
             let reader = &mut self.content.reader;
             let read = reader.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes).map_err(&failed)?;
@@ -224,23 +313,24 @@ impl OpenLines {
                 bytes.truncate(document);
             } else if last {
                 document = bytes.len();
-                self.next_line += std::mem::take(&mut lines);
+                self.next.first += std::mem::take(&mut lines);
             }
         }
         if !bytes.is_empty() {
-            let size = self.stands_for(bytes.len() as u64);
+            let size = self.pass(bytes.len() as u64);
             let text = match self.format {
                 TextFormat::JsonLines => ChunkText::JsonLines(bytes),
                 TextFormat::Paragraphs => ChunkText::Paragraphs(bytes),
                 TextFormat::Lines | TextFormat::Parquet => ChunkText::Lines(bytes),
             };
-            return Ok(Some(Chunk { source: self.source.clone(), first, text, bytes: size }));
+            return Ok(Some(Chunk { source: self.source.clone(), first: position.first, text, bytes: size, position }));
         }
         Ok(self.too_long.take().map(|TooLong { bytes, lines }| {
-            self.next_line += lines;
-            let bytes = self.stands_for(bytes);
+            self.next.first += lines;
+            let bytes = self.pass(bytes);
             let cause = format!("longer than {} MiB; {}", LONGEST_LINE >> 20, self.how_to_divide());
-            Chunk { source: self.source.clone(), first, text: ChunkText::Documents(vec![Err(cause)]), bytes }
+            let (source, first) = (self.source.clone(), position.first);
+            Chunk { source, first, text: ChunkText::Documents(vec![Err(cause)]), bytes, position }
         }))
     }
 
@@ -274,20 +364,21 @@ impl OpenLines {
         }
     }
 
-    /// Bytes of the file behind so many bytes of text.
-    fn stands_for(&mut self, bytes: u64) -> u64 {
+    /// Moves on by so many bytes of text; gives the bytes of the file that they stand for.
+    fn pass(&mut self, bytes: u64) -> u64 {
+        self.next.offset += bytes;
         if self.compression == Compression::None {
             return bytes;
         }
-        let now = self.content.file_bytes();
-        now - std::mem::replace(&mut self.reported, now)
+        let now = self.content.file_bytes().max(self.next.file_bytes);
+        now - std::mem::replace(&mut self.next.file_bytes, now)
     }
 }
 
 impl OpenRows {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
         let (mut documents, mut bytes) = (Vec::new(), 0);
-        while bytes < CHUNK_BYTES {
+        while bytes < chunk_bytes {
             let Some(rows) = self.rows.next_rows()? else { break };
             bytes += rows.iter().map(|row| row.as_ref().map_or(0, String::len) + 1).sum::<usize>();
             documents.extend(rows);
@@ -295,13 +386,15 @@ impl OpenRows {
         if documents.is_empty() {
             return Ok(None);
         }
-        let first = self.next_row;
-        self.next_row += documents.len() as u64;
+        let position = self.next;
+        self.next.first += documents.len() as u64;
+        self.next.offset += documents.len() as u64;
         // Rows do not lie behind each other in the file: each stands for its share.
         let up_to =
             |row: u64| (u128::from(self.file_bytes) * u128::from(row) / u128::from(self.rows.rows().max(1))) as u64;
-        let bytes = up_to(self.next_row - 1) - up_to(first - 1);
-        Ok(Some(Chunk { source: self.source.clone(), first, text: ChunkText::Documents(documents), bytes }))
+        let bytes = up_to(self.next.offset) - up_to(position.offset);
+        let (source, first) = (self.source.clone(), position.first);
+        Ok(Some(Chunk { source, first, text: ChunkText::Documents(documents), bytes, position }))
     }
 }
 

@@ -1,10 +1,9 @@
 //! Short documents into one sequence, the way RoBERTa packs full sentences.
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
-use crate::file_chunks::Source;
 
 /// Joins consecutive documents of a source: prefix, document, suffix, document, suffix, … up to the greatest length.
 ///
@@ -13,8 +12,17 @@ use crate::file_chunks::Source;
 pub(crate) struct Joiner {
     prefix: usize,
     max_length: usize,
-    source: Option<Arc<Source>>,
-    pending: Vec<u32>,
+    pending: Pending,
+}
+
+/// What waits to be joined with more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pending {
+    /// Number of the source that the last document came from.
+    pub(crate) source: Option<usize>,
+    /// The sequence so far, special tokens included; empty if nothing waits.
+    pub(crate) ids: Vec<u32>,
 }
 
 impl Joiner {
@@ -26,30 +34,39 @@ impl Joiner {
             value: "join".to_owned(),
             allowed: "this tokenizer does not put the same special tokens around each text; pass \"split\"".to_owned(),
         })?;
-        Ok(Self { prefix: prefix.len(), max_length, source: None, pending: Vec::new() })
+        Ok(Self { prefix: prefix.len(), max_length, pending: Pending::default() })
+    }
+
+    /// What waits now.
+    pub(crate) fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// Goes on with what waited before.
+    pub(crate) fn restore(&mut self, pending: Pending) {
+        self.pending = pending;
     }
 
     /// Whether documents come from another source now: what is pending must not be joined with them.
-    pub(crate) fn is_new(&mut self, source: &Arc<Source>) -> bool {
-        let same = self.source.as_ref().is_some_and(|last| Arc::ptr_eq(last, source));
-        self.source = Some(source.clone());
-        !same
+    pub(crate) fn is_new(&mut self, source: usize) -> bool {
+        self.pending.source.replace(source) != Some(source)
     }
 
     /// Adds a sequence, special tokens included; gives the one before if this does not fit behind it.
     pub(crate) fn join(&mut self, ids: &[u32]) -> Option<Vec<u32>> {
         let more = &ids[self.prefix..];
-        if !self.pending.is_empty() && self.pending.len() + more.len() <= self.max_length {
-            self.pending.extend_from_slice(more);
+        let pending = &mut self.pending.ids;
+        if !pending.is_empty() && pending.len() + more.len() <= self.max_length {
+            pending.extend_from_slice(more);
             return None;
         }
-        let full = std::mem::replace(&mut self.pending, ids.to_vec());
+        let full = std::mem::replace(pending, ids.to_vec());
         (!full.is_empty()).then_some(full)
     }
 
     /// What is pending, if anything is.
     pub(crate) fn take(&mut self) -> Option<Vec<u32>> {
-        let pending = std::mem::take(&mut self.pending);
+        let pending = std::mem::take(&mut self.pending.ids);
         (!pending.is_empty()).then_some(pending)
     }
 }

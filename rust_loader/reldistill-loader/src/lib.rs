@@ -5,9 +5,10 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files` → `file_chunks` → `record` or `paragraphs` → `encoder` and `borders` (in `encoding_threads`) → `joiner` →
-//! `corpus_writer` → `shard_writer`,
-//! then `corpus` → `shard` → `mixture` → `order` → `rank_shares` → `batch` (in `prefetch`) → `micro_batches`.
+//! `input_files`, of which `parts` takes some → `file_chunks` → `record` or `paragraphs` → `encoder` and `borders` (in
+//! `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`, and `merge` for parts; what an interrupted build left
+//! stands in `journal`. Then
+//! `corpus` → `shard` → `mixture` → `order` → `rank_shares` → `batch` (in `prefetch`) → `micro_batches`.
 #![deny(missing_docs)]
 
 // Shards are little-endian and are read where they lie.
@@ -28,16 +29,20 @@ mod encoder;
 mod encoding_threads;
 mod error;
 mod file_chunks;
+mod folder_of_parts;
 mod input_files;
 mod joiner;
+mod journal;
 mod manifest;
 mod mapped_file;
+mod merge;
 mod micro_batches;
 mod mixture;
 mod model;
 mod order;
 mod paragraphs;
 mod parquet_rows;
+mod parts;
 mod permutation;
 mod piece_cache;
 mod pieces;
@@ -50,6 +55,7 @@ mod shard_writer;
 mod special_tokens;
 mod tokenize;
 mod unigram;
+mod watch;
 
 pub use batch::{Batch, IdDtype, Layout, PackedPiece, PaddedPiece};
 pub use batches::{BatchOptions, Batches, BatchesState};
@@ -59,11 +65,13 @@ pub use compression::Compression;
 pub use corpus::{Corpus, Verify};
 pub use encoder::{Encoder, Scratch};
 pub use error::{Error, ErrorKind, Result};
-pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Source};
+pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Position, Source};
 pub use input_files::{InputFile, TextFormat, find_input_files};
-pub use manifest::{Manifest, Options, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
+pub use manifest::{Manifest, Options, PartEntry, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
+pub use merge::merge_parts;
 pub use mixture::Mixture;
 pub use order::{GlobalOrder, OrderPart};
+pub use parts::Part;
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;
 pub use shard::TokenIds;

@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::checksums::BLOCK_BYTES;
-use crate::corpus_folder::{MANIFEST_NAME, is_shard_name};
+use crate::corpus_folder::{MANIFEST_NAME, is_shard_path};
 use crate::error::{Error, Result};
+use crate::parts::{Part, part_folders};
 use crate::tokenize::{Documents, TextDocuments, Windows};
 
 /// What stands in `format`, so that a manifest of something else is told apart.
@@ -33,6 +34,9 @@ pub struct Manifest {
     pub options: Options,
     /// Base names of input files, or the name a caller gave; never a path of the machine.
     pub sources: Vec<String>,
+    /// Which part it is, if it is one of several; nothing is written for other corpora.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartEntry>,
     /// Sums over the corpus.
     pub totals: Totals,
     /// The first records that were left out, if leaving out was asked for.
@@ -59,6 +63,18 @@ pub struct TokenizerEntry {
     pub largest_id: u32,
     /// Ids of the special tokens that were found: of `bos`, `cls`, `eos`, `mask`, `pad`, `sep`, `unk`.
     pub special_ids: BTreeMap<String, u32>,
+}
+
+/// Which part of a larger build a corpus is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartEntry {
+    /// Its number, from 1.
+    pub number: u64,
+    /// How many there are.
+    pub of: u64,
+    /// SHA-256, in hexadecimal, of names and sizes of the files of all parts.
+    pub inputs: String,
 }
 
 /// What decided the ids beside text and tokenizer.
@@ -146,7 +162,7 @@ impl TokenDtype {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShardEntry {
-    /// Its name in the corpus's folder.
+    /// Its name in the corpus's folder; in a corpus that was merged of parts, behind the name of the part's folder.
     pub name: String,
     /// Sequences in it.
     pub sequences: u64,
@@ -194,14 +210,17 @@ impl Manifest {
     /// Reads and checks the manifest of the corpus in `folder`; gives its text as well.
     ///
     /// # Errors
-    /// [`Error::NoCorpus`], [`Error::NotFinished`], [`Error::NewerFormat`], [`Error::Manifest`], or [`Error::Io`].
+    /// [`Error::NoCorpus`], [`Error::NotFinished`], [`Error::NotMerged`], [`Error::NewerFormat`], [`Error::Manifest`], or
+    /// [`Error::Io`].
     pub fn read(folder: &Path) -> Result<(Self, String)> {
         let path = folder.join(MANIFEST_NAME);
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8(bytes)
                 .map_err(|error| Error::Manifest { path: path.clone(), cause: format!("not UTF-8: {error}") })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => {
-                return Err(Error::NotFinished { folder: folder.to_owned() });
+                let folder = folder.to_owned();
+                let in_parts = part_folders(&folder).is_ok_and(|parts| !parts.is_empty());
+                return Err(if in_parts { Error::NotMerged { folder } } else { Error::NotFinished { folder } });
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Err(Error::NoCorpus { folder: folder.to_owned() });
@@ -235,6 +254,11 @@ impl Manifest {
         hexadecimal(&Sha256::digest(text))
     }
 
+    /// Whether its shards lie in the folders of parts.
+    pub(crate) fn is_merged(&self) -> bool {
+        self.shards.iter().any(|shard| shard.name.contains('/'))
+    }
+
     fn checksum_of_content(&self) -> String {
         let mut unsealed = self.clone();
         unsealed.checksum = String::new();
@@ -252,8 +276,11 @@ impl Manifest {
         if self.dtype != TokenDtype::holding(self.tokenizer.largest_id) {
             return Err(format!("dtype {} does not fit largest_id {}", self.dtype.name(), self.tokenizer.largest_id));
         }
+        if let Some(part) = self.part.as_ref().filter(|part| Part::new(part.number, part.of).is_err()) {
+            return Err(format!("there is no part {} of {}", part.number, part.of));
+        }
         for (number, shard) in self.shards.iter().enumerate() {
-            if !is_shard_name(&shard.name) {
+            if !is_shard_path(&shard.name) {
                 return Err(format!("{:?} is not the name of a shard", shard.name));
             }
             if self.shards[..number].last().is_some_and(|previous| previous.name >= shard.name) {
@@ -273,7 +300,9 @@ impl Manifest {
         }
         let sum =
             |count: fn(&ShardEntry) -> u64| self.shards.iter().try_fold(0, |sum: u64, s| sum.checked_add(count(s)));
-        if sum(|shard| shard.sequences) != Some(self.totals.sequences) || self.totals.sequences == 0 {
+        // Only a part may be empty.
+        let empty = self.totals.sequences == 0 && self.part.is_none();
+        if sum(|shard| shard.sequences) != Some(self.totals.sequences) || empty {
             return Err(format!("its shards do not add up to {} sequences", self.totals.sequences));
         }
         if sum(|shard| shard.tokens) != Some(self.totals.tokens) {

@@ -27,12 +27,12 @@ pub(crate) struct ParquetRows {
 }
 
 impl ParquetRows {
-    /// Opens a file and finds the column. A packed file is unpacked into a temporary one, since it is not read from
+    /// Opens a file behind its first `offset` rows and finds the column. A packed file is unpacked into a temporary one, since it is not read from
     /// front to back.
     ///
     /// # Errors
     /// [`Error::BadFile`] if it is no Parquet file or has no such column of strings, or [`Error::Io`].
-    pub(crate) fn open(path: &Path, compression: Compression, column: &str) -> Result<Self> {
+    pub(crate) fn open(path: &Path, compression: Compression, column: &str, offset: u64) -> Result<Self> {
         let bad = |cause: String| Error::BadFile { path: path.to_owned(), cause };
         let file = match compression {
             Compression::None => File::open(path).map_err(Error::io("open", path))?,
@@ -59,7 +59,8 @@ impl ParquetRows {
             u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0),
             ProjectionMask::roots(builder.parquet_schema(), [position]),
         );
-        let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let reader = builder.with_projection(mask).with_batch_size(ROWS).with_offset(offset).build();
         let reader = reader.map_err(|error| bad(format!("it cannot be read: {error}")))?;
         Ok(Self { path: path.to_owned(), reader, rows })
     }

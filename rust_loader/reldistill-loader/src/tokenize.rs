@@ -3,24 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::corpus_writer::CorpusWriter;
+use crate::corpus_folder::OutputFolder;
+use crate::corpus_writer::{CorpusWriter, sequences_per_record_batch};
 use crate::encoder::Encoder;
 use crate::encoding_threads::{EncodedChunk, EncodingThreads, Outcome};
 use crate::error::{Error, Result};
 use crate::file_chunks::{ChunkSource, Source};
 use crate::joiner::Joiner;
-use crate::manifest::{Manifest, Options, SkippedRecord, Totals};
+use crate::journal::{ChunkStart, Recipe};
+use crate::manifest::{Manifest, Options, PartEntry, SkippedRecord, Totals};
+use crate::parts::Part;
+use crate::watch::{WATCH_INTERVAL, Watch};
 
-/// How often the caller is heard: for signals and to report progress.
-const WATCH_INTERVAL: Duration = Duration::from_millis(125);
 /// A shard that would grow beyond this many tokens is closed.
 const SHARD_TOKENS: u64 = 64 << 20;
 /// Skipped records that the manifest lists; the rest is only counted.
-const LISTED_SKIPS: usize = 20;
+pub(crate) const LISTED_SKIPS: usize = 20;
 /// Threads, beyond which more are surely a mistake.
 const MOST_THREADS: usize = 1024;
 
@@ -149,6 +150,17 @@ impl TokenizeOptions {
         Ok(())
     }
 
+    fn for_manifest(&self) -> Options {
+        Options {
+            max_length: self.max_length as u64,
+            documents: self.documents,
+            max_sequences: self.max_sequences,
+            text_column: self.text_column.clone(),
+            text_documents: self.text_documents,
+            windows: self.windows,
+        }
+    }
+
     fn thread_count(&self) -> usize {
         match self.threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
@@ -170,16 +182,22 @@ pub struct Progress {
     pub sequences: u64,
     /// Tokens so far.
     pub tokens: u64,
+    /// Sequences among them that were found in the output folder, of an interrupted build.
+    pub continued: u64,
 }
 
 /// Makes a corpus of what `source` gives; returns its manifest and the manifest's text.
 ///
-/// The bytes written are a function of text, tokenizer and options; threads and time have no part in it. Memory is
-/// bounded by a few chunks a thread. `watch` is called some eight times a second and at the end.
+/// The bytes written are a function of text, tokenizer and options; threads and time have no part in it, nor has how
+/// often the build was interrupted: where `output` holds finished shards of the same build, it goes on behind them.
+/// Memory is bounded by a few chunks a thread. `watch` is called at the start, some eight times a second and at the end.
 ///
 /// # Errors
 /// Those of the options, the output folder, the source and, with [`OnError::Raise`], the first broken record in the
-/// order of the text; whatever `watch` returns. Nothing is left in the output folder then.
+/// order of the text; whatever `watch` returns. Nothing is left under its final name then; finished shards stay under
+/// another one, to be gone on with, if the source has an identity.
+///
+/// A source that is a part of a larger input is written to a folder of its own in `output`, and may give no sequence.
 pub fn tokenize(
     source: &mut dyn ChunkSource,
     encoder: Encoder,
@@ -193,25 +211,49 @@ pub fn tokenize(
         Documents::Split => None,
         Documents::Join => Some(Joiner::new(&encoder, options.max_length)?),
     };
-    let writer =
-        CorpusWriter::create(output, options.overwrite, encoder.dtype(), options.max_length, options.shard_tokens)?;
+    let part = source.part().cloned();
+    let recipe = source.identity().map(|documents| recipe(&encoder, options, part.as_ref(), &documents));
+    let folder = match (&part, options.max_sequences) {
+        (None, _) => OutputFolder::claim(output, options.overwrite)?,
+        (Some(PartEntry { number, of, .. }), None) => {
+            OutputFolder::claim_part(output, Part::new(*number, *of)?, options.overwrite)?
+        }
+        (Some(_), Some(most)) => {
+            let allowed = "a part takes all of its files: leave the bound out, or build without parts".to_owned();
+            return Err(Error::Argument { name: "max_sequences", value: most.to_string(), allowed });
+        }
+    };
+    let bytes_total = source.bytes_total();
+    let mut watch = Watch::new(watch);
+    let (dtype, max_length, shard_tokens) = (encoder.dtype(), options.max_length, options.shard_tokens);
+    // Records that an earlier build left out are an error for this one, unless it leaves them out as well.
+    let is_welcome = |start: &ChunkStart| options.on_error == OnError::Skip || start.totals.skipped_records == 0;
+    let nothing = Progress { bytes_total, ..Progress::default() };
+    watch.now(&nothing)?;
+    let (writer, start) = CorpusWriter::open(folder, recipe, dtype, max_length, shard_tokens, is_welcome, &mut || {
+        watch.now_and_then(|| nothing)
+    })?;
     let (totals, skipped) = (Totals::default(), Vec::new());
     let mut build = Build { writer, options, joiner, totals, skipped, bytes_done: 0 };
-    let bytes_total = source.bytes_total();
+    if let Some(start) = start {
+        let position = start.position;
+        build.restore(start);
+        watch.now(&build.progress(bytes_total))?;
+        source.seek(&position, &mut || watch.now_and_then(|| build.progress(bytes_total)))?;
+    }
 
     let thread_count = options.thread_count();
     let mut threads = EncodingThreads::start(encoder.clone(), &options.text_column, thread_count)
         .map_err(Error::io("start threads to encode for", output))?;
     let most_in_flight = 2 * thread_count as u64 + 1;
     let mut exhausted = false;
-    let mut last_watch = Instant::now();
     while !build.is_full() {
         while !exhausted && threads.in_flight() < most_in_flight {
             match source.next_chunk()? {
                 Some(chunk) => threads.submit(chunk),
                 None => exhausted = true,
             }
-            if last_watch.elapsed() >= WATCH_INTERVAL {
+            if watch.is_due() {
                 break;
             }
         }
@@ -221,15 +263,25 @@ pub fn tokenize(
         if let Some(encoded) = threads.take(WATCH_INTERVAL) {
             build.write(encoded)?;
         }
-        if last_watch.elapsed() >= WATCH_INTERVAL {
-            watch(&build.progress(bytes_total))?;
-            last_watch = Instant::now();
-        }
+        watch.now_and_then(|| build.progress(bytes_total))?;
     }
     drop(threads);
-    watch(&build.progress(bytes_total))?;
+    watch.now(&build.progress(bytes_total))?;
     build.write_pending()?;
-    build.finish(&encoder, source.names())
+    build.finish(&encoder, source.names(), part)
+}
+
+/// What decides the bytes, as one short text.
+fn recipe(encoder: &Encoder, options: &TokenizeOptions, part: Option<&PartEntry>, documents: &str) -> String {
+    Recipe {
+        tokenizer: encoder.entry(),
+        options: &options.for_manifest(),
+        shard_tokens: options.shard_tokens,
+        sequences_per_record_batch: sequences_per_record_batch(options.max_length),
+        part,
+        documents,
+    }
+    .fingerprint()
 }
 
 /// A corpus in the making.
@@ -247,9 +299,25 @@ impl Build<'_> {
         self.options.max_sequences.is_some_and(|most| self.writer.sequences() >= most)
     }
 
+    /// Takes up the state that a build had where a chunk starts.
+    fn restore(&mut self, start: ChunkStart) {
+        let ChunkStart { position: _, totals, skipped, pending, bytes_done } = start;
+        if let (Some(joiner), Some(pending)) = (&mut self.joiner, pending) {
+            joiner.restore(pending);
+        }
+        (self.totals, self.skipped, self.bytes_done) = (totals, skipped, bytes_done);
+    }
+
     fn write(&mut self, encoded: EncodedChunk) -> Result<()> {
-        let EncodedChunk { source, first, bytes, outcomes, ids, ends } = encoded;
-        if self.joiner.as_mut().is_some_and(|joiner| joiner.is_new(&source)) {
+        let EncodedChunk { source, first, bytes, position, outcomes, ids, ends } = encoded;
+        self.writer.start_chunk(ChunkStart {
+            position,
+            totals: self.totals_so_far(),
+            skipped: self.skipped.clone(),
+            pending: self.joiner.as_ref().map(|joiner| joiner.pending().clone()),
+            bytes_done: self.bytes_done,
+        });
+        if self.joiner.as_mut().is_some_and(|joiner| joiner.is_new(position.source)) {
             self.write_pending()?;
         }
         let (mut start, mut ends) = (0, ends.into_iter());
@@ -308,25 +376,24 @@ impl Build<'_> {
         }
     }
 
+    fn totals_so_far(&self) -> Totals {
+        Totals { sequences: self.writer.sequences(), tokens: self.writer.tokens(), ..self.totals }
+    }
+
     fn progress(&self, bytes_total: Option<u64>) -> Progress {
+        let found = self.writer.found();
         Progress {
             bytes_done: self.bytes_done,
             bytes_total,
             documents: self.totals.documents,
-            sequences: self.writer.sequences(),
-            tokens: self.writer.tokens(),
+            // The text of a shard's last chunk is encoded again; what is in the shard is there meanwhile.
+            sequences: self.writer.sequences().max(found.sequences),
+            tokens: self.writer.tokens().max(found.tokens),
+            continued: found.sequences,
         }
     }
 
-    fn finish(self, encoder: &Encoder, sources: Vec<String>) -> Result<(Manifest, String)> {
-        let options = Options {
-            max_length: self.options.max_length as u64,
-            documents: self.options.documents,
-            max_sequences: self.options.max_sequences,
-            text_column: self.options.text_column.clone(),
-            text_documents: self.options.text_documents,
-            windows: self.options.windows,
-        };
-        self.writer.finish(encoder, options, sources, self.totals, self.skipped)
+    fn finish(self, encoder: &Encoder, sources: Vec<String>, part: Option<PartEntry>) -> Result<(Manifest, String)> {
+        self.writer.finish(encoder, self.options.for_manifest(), sources, part, self.totals, self.skipped)
     }
 }

@@ -119,6 +119,39 @@ fn a_shard_name_that_leads_elsewhere_is_refused() {
 }
 
 #[test]
+fn a_shard_lies_in_the_folder_or_in_that_of_a_part() {
+    let opened = |name: &str| {
+        opened_after(|content| {
+            content["shards"].as_array_mut().unwrap().truncate(1);
+            content["shards"][0]["name"] = name.into();
+            content["totals"]["sequences"] = content["shards"][0]["sequences"].clone();
+            content["totals"]["tokens"] = content["shards"][0]["tokens"].clone();
+        })
+    };
+    let missing = opened("part-00002-of-00012/shard-00000.arrow");
+    assert_says(&missing, "corpus/part-00002-of-00012/shard-00000.arrow: it is missing");
+    for name in [
+        "part-00013-of-00012/shard-00000.arrow",
+        "part-2-of-12/shard-00000.arrow",
+        "part-00002-of-00012/../shard-00000.arrow",
+        "part-00002-of-00012/part-00002-of-00012/shard-00000.arrow",
+        "part-00002-of-00012//shard-00000.arrow",
+        "part-00002-of-00012/",
+        "./shard-00000.arrow",
+        "elsewhere/shard-00000.arrow",
+        "/shard-00000.arrow",
+    ] {
+        assert_says(&opened(name), &format!("{name:?} is not the name of a shard"));
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_is_refused() {
+    let part = serde_json::json!({"number": 3, "of": 2, "inputs": ""});
+    assert_says(&opened_after(|content| content["part"] = part), "there is no part 3 of 2");
+}
+
+#[test]
 fn shards_out_of_order_are_refused() {
     let message = opened_after(|content| content["shards"][1]["name"] = "shard-00000.arrow".into());
     assert_says(&message, "shard shard-00000.arrow is out of order");

@@ -353,3 +353,21 @@ def test_importing_is_cheap() -> None:
 
 def test_nothing_is_asked_of_the_hub_before_the_first_document() -> None:
     stream_documents(HubText("acme/unknown"))
+
+
+PIN = """
+import sys
+from reldistill.hub.text_name import HubText
+from reldistill.hub.text_stream import pinned
+print(pinned(HubText(sys.argv[1])).revision)
+"""
+
+
+def test_text_is_pinned_to_the_commit_of_now(data_sets: Path, tmp_path: Path) -> None:
+    with HubStub(data_sets) as hub:
+        environment = {**hub.environment(tmp_path), "PYTHONPATH": str(ROOT / "core")}
+        child = subprocess.run(
+            [sys.executable, "-c", PIN, "acme/bare"], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert child.returncode == 0, child.stderr
+        assert child.stdout.strip() == hub.commit("acme/bare")
