@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from reldistill.errors import UsageError
 
-__all__ = ["CHOICES", "DistillConfig", "option"]
+__all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
 
 CHOICES = {
     "init": ("random", "truncate"),
@@ -58,9 +58,13 @@ class DistillConfig:
         panel="Method",
     )
     data: tuple[str, ...] = option(
-        "Text (.txt, .jsonl, .parquet, also .gz and .zst: files, folders, quoted globs), a folder of save_to_disk, a corpus of "
-        "`minictl data build`, or a Hub data set "
+        "Text (.txt, .jsonl, .parquet, also .gz and .zst: files, folders, quoted globs), a folder of save_to_disk, corpora of "
+        "`minictl data build` (several are mixed), or a Hub data set "
         "owner/name:config@revision. Repeatable. (default: Wikipedia from the Hub)", (), panel="Data",
+    )  # fmt: skip
+    mixing: str = option(
+        "Several corpora: draw from each in proportion to its sequences to this power (1: as they come, 0: all alike, 0.3: as "
+        "XLM-R does with languages), or to weights, one for each: 2,1,1.", "0.3", panel="Data",
     )  # fmt: skip
     validation: tuple[str, ...] = option(
         "Held-out text or corpus; its relation loss is measured too. Repeatable.", (), panel="Data"
@@ -140,6 +144,7 @@ class DistillConfig:
                 raise UsageError(
                     f"{_flag(name)} is empty", hint="Give a file, a folder, a corpus or owner/name on the Hub."
                 )
+        parse_mixing(self.mixing)
         if self.output == "":
             raise UsageError("--output is empty", hint="Give the name of a folder.")
         for name in ("learning_rate", "adam_epsilon"):
@@ -151,6 +156,26 @@ class DistillConfig:
     def result_options(self) -> dict[str, Any]:
         """The options that change what comes out; two runs that agree on them give the same student."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata["alters_result"]}
+
+
+def parse_mixing(text: str) -> float | tuple[float, ...]:
+    """The exponent, or the weights where there are several numbers.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        numbers = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) == 1 and 0 <= numbers[0] <= 1:
+        return numbers[0]
+    if len(numbers) > 1 and all(0 < number < float("inf") for number in numbers):
+        return numbers
+    raise UsageError(
+        f"--mixing {text}: neither an exponent nor weights",
+        hint="Give one number from 0 to 1, or a positive number for each corpus: 2,1,1.",
+    )
 
 
 def _flag(name: str) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from reldistill.cache import cache_folder
 from reldistill.distillation.text_source import TextSource, file_state
-from reldistill.errors import DataError
-from reldistill_loader import Corpus, tokenize, tokenize_documents
+from reldistill.errors import DataError, UsageError
+from reldistill_loader import Corpus, Mixture, tokenize, tokenize_documents
 
 if TYPE_CHECKING:
     from reldistill.distillation.locate import Teacher
@@ -29,17 +29,20 @@ def open_corpus(
     seed: int,
     at_most: int | None,
     reporter: Reporter,
+    mixing: float | tuple[float, ...] = 1.0,
     folder: Path | None = None,
-) -> Corpus:
+) -> Corpus | Mixture:
     """Open the corpus, or make it of the text: in ``folder``, by default in the cache, where it is found again.
 
-    ``at_most`` bounds the sequences that are made of text. Raises :class:`DataError` for a corpus of another tokenizer
-    or with longer sequences, and what the loader raises for broken text.
+    Several corpora are mixed: ``mixing`` is the exponent of their sizes, or their weights. ``at_most`` bounds the
+    sequences that are made of text. Raises :class:`DataError` for a corpus of another tokenizer or with longer sequences,
+    :class:`UsageError` for weights that are not one for each corpus, and what the loader raises for broken text.
     """
-    if source.corpus is not None:
-        corpus = Corpus.open(source.corpus)
-        _check_fits(corpus, source.corpus, teacher, max_length)
-        return corpus
+    if source.corpora:
+        corpora = [Corpus.open(path) for path in source.corpora]
+        for corpus in corpora:
+            _check_fits(corpus, corpus.path, teacher, max_length)
+        return _mixed(corpora, mixing)
     if folder is None:
         folder = cache_folder() / "corpora" / _key(source, teacher, max_length, text_column, seed, at_most)
     if (folder / "manifest.json").is_file():
@@ -77,6 +80,17 @@ def open_corpus(
         )
     reporter.tokenised(name)
     return Corpus.open(folder)
+
+
+def _mixed(corpora: list[Corpus], mixing: float | tuple[float, ...]) -> Corpus | Mixture:
+    if isinstance(mixing, tuple) and len(mixing) != len(corpora):
+        raise UsageError(
+            f"--mixing has {len(mixing)} weights for {len(corpora)} corpora",
+            hint="Give one for each --data, in their order, or one exponent from 0 to 1.",
+        )
+    if len(corpora) == 1:
+        return corpora[0]
+    return Mixture(corpora, weights=mixing) if isinstance(mixing, tuple) else Mixture(corpora, exponent=mixing)
 
 
 def _check_fits(corpus: Corpus, path: Path, teacher: Teacher, max_length: int) -> None:

@@ -11,7 +11,7 @@ from reldistill.distillation.tokens import packed_tokens
 if TYPE_CHECKING:
     from reldistill.distillation.objective import Objective
     from reldistill.encoder import Encoder
-    from reldistill_loader import Corpus
+    from reldistill_loader import Corpus, Mixture
 
 __all__ = ["held_out_loss"]
 
@@ -19,7 +19,7 @@ __all__ = ["held_out_loss"]
 def held_out_loss(
     objective: Objective,
     student: Encoder,
-    corpus: Corpus,
+    corpus: Corpus | Mixture,
     *,
     position_offset: int,
     micro_batch_tokens: int,

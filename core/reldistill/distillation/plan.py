@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import PretrainedConfig
 
-from reldistill.config import DistillConfig
+from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation import paper_defaults
 from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops, training_bytes
 from reldistill.distillation.device import (
@@ -202,8 +202,8 @@ def make_plan(
         device=device,
         precision=resolve_precision(config.precision, device),
         attention="sdpa" if config.attention == "auto" else config.attention,
-        data=str(source),
-        data_names=source.names,
+        data=str(source) + _mixed(config, source),
+        data_names=source.names + _mixed(config, source),
         plugins=tuple(dict.fromkeys(plugins)),
     )
 
@@ -230,3 +230,13 @@ def _relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape
             f"relation heads: {heads}, because the default of {default} does not divide the widths {width} and {shape.hidden_size}"
         )
     return heads
+
+
+def _mixed(config: DistillConfig, source: TextSource) -> str:
+    """How several corpora are mixed, in words."""
+    if len(source.corpora) < 2:
+        return ""
+    mixing = parse_mixing(config.mixing)
+    if isinstance(mixing, tuple):
+        return f" (mixed by weights {', '.join(f'{weight:g}' for weight in mixing)})"
+    return f" (mixed by sequences to the power of {mixing:g})"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import PreTrainedModel
 
-from reldistill.config import DistillConfig
+from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.locate import locate_teacher
@@ -31,7 +31,7 @@ from reldistill.errors import DataError
 from reldistill.registry import Registry, blame
 
 if TYPE_CHECKING:
-    from reldistill_loader import Corpus
+    from reldistill_loader import Corpus, Mixture
 
 __all__ = ["DistillResult", "DryRun", "distill"]
 
@@ -100,12 +100,17 @@ def distill(
             f"--validation {held_out}: held-out text is taken from this machine alone",
             hint="Give .txt, .jsonl or .parquet files, or a corpus of `minictl data build`, that the training does not see.",
         )
+    if held_out is not None and len(held_out.corpora) > 1:
+        raise DataError(
+            f"--validation names {len(held_out.corpora)} corpora, and each sequence of it is to count once",
+            hint="Give one corpus, or text files.",
+        )
     plan = make_plan(config, teacher, source, registry, reporter)
     check_output(config.output)
     reporter.plan(plan)
     if dry_run:
         return _one_batch(plan, source, held_out, reporter)
-    corpus = _open(plan, source, reporter)
+    corpus = _open(plan, source, reporter, mixing=parse_mixing(config.mixing))
     validation = _open(plan, held_out, reporter) if held_out else None
     folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
     if not config.overwrite and folder.is_finished():
@@ -114,7 +119,7 @@ def distill(
 
 
 def _train(
-    plan: Plan, corpus: Corpus, validation: Corpus | None, folder: RunFolder, reporter: Reporter
+    plan: Plan, corpus: Corpus | Mixture, validation: Corpus | Mixture | None, folder: RunFolder, reporter: Reporter
 ) -> DistillResult:
     model, trainer = _trainer(plan, corpus)
     offset = plan.teacher.adapter.position_offset(plan.teacher.config)
@@ -171,7 +176,7 @@ def _train(
     )
 
 
-def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
+def _trainer(plan: Plan, corpus: Corpus | Mixture) -> tuple[PreTrainedModel, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
@@ -211,7 +216,9 @@ def _trainer(plan: Plan, corpus: Corpus) -> tuple[PreTrainedModel, Trainer]:
 def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter) -> DryRun:
     """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
-        corpus = _open(plan, source, reporter, at_most=plan.config.batch_size, folder=Path(scratch) / "corpus")
+        mixing = parse_mixing(plan.config.mixing)
+        at_most, folder = plan.config.batch_size, Path(scratch) / "corpus"
+        corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder)
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
         _, trainer = _trainer(plan, corpus)
@@ -221,14 +228,20 @@ def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, repo
 
 
 def _open(
-    plan: Plan, source: TextSource, reporter: Reporter, *, at_most: int | None = None, folder: Path | None = None
-) -> Corpus:
+    plan: Plan,
+    source: TextSource,
+    reporter: Reporter,
+    *,
+    mixing: float | tuple[float, ...] = 1.0,
+    at_most: int | None = None,
+    folder: Path | None = None,
+) -> Corpus | Mixture:
     config = plan.config
     if source.hub is not None and at_most is None:
         at_most = plan.steps * config.batch_size  # local text is taken whole; of the Hub no more than the run can use
     corpus = open_corpus(
         source, plan.teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed,
-        at_most=at_most, reporter=reporter, folder=folder,
+        at_most=at_most, reporter=reporter, folder=folder, mixing=mixing,
     )  # fmt: skip
     if len(corpus) == 0:
         raise DataError(f"{source} holds no text", hint="Every document in it is empty.")

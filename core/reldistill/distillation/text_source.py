@@ -23,23 +23,23 @@ _SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl", ".parquet") for p
 
 @dataclass(frozen=True)
 class TextSource:
-    """What ``--data`` names: a corpus that exists, local text, or text on the Hub. Just one is set."""
+    """What ``--data`` names: corpora that exist, local text, or text on the Hub. Just one is set."""
 
-    corpus: Path | None = None
+    corpora: tuple[Path, ...] = ()
     files: tuple[str, ...] = ()
     saved: SavedDataset | None = None
     hub: HubText | None = None
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self.files or (self.corpus or self.saved or self.hub,)))
+        return ", ".join(map(str, self.files or self.corpora or (self.saved or self.hub,)))
 
     @property
     def names(self) -> str:
         """The same without the folders that local text lies in: what those who get the student may know."""
         if self.hub is not None:
             return str(self.hub)
-        one = self.saved.folder if self.saved is not None else self.corpus
-        return ", ".join(Path(path).name for path in ((one,) if one is not None else self.files))
+        local = (self.saved.folder,) if self.saved is not None else self.corpora or self.files
+        return ", ".join(Path(path).name for path in local)
 
     def local_files(self) -> list[Path]:
         """The files behind local text, folders walked and globs expanded; a path that exists is no glob."""
@@ -101,15 +101,16 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
     corpora = [path for path in paths if (path / "manifest.json").is_file()]
     saved = [path for path in paths if is_saved_dataset(path)]
     for kind, found, instead in (
-        ("corpus", corpora, "one corpus, or any number of text files that are made into one"),
+        ("corpus", corpora, "corpora alone, or any number of text files, which are made into one corpus"),
         ("saved data set", saved, "one saved data set alone"),
     ):
-        if found and len(paths) > 1:
+        alone = len(paths) == len(found) if kind == "corpus" else len(paths) == 1
+        if found and not alone:
             raise DataError(
                 f"--data {found[0]} is a {kind} and cannot be joined with other data", hint=f"Give {instead}."
             )
     if corpora:
-        return TextSource(corpus=corpora[0])
+        return TextSource(corpora=tuple(corpora))
     for path in paths:
         if any(path.glob("part-*-of-*/manifest.json")):
             raise DataError(
