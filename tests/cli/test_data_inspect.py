@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,13 +51,17 @@ def test_padding_is_that_of_the_batches_of_a_training(corpus: Path) -> None:
     opened = Corpus.open(corpus)
     padding = summarize(opened, batch_size=250, rows=10, seed=3).padding
     batches = opened.batches(seed=3, batch_size=250)
-    tokens = positions = 0
+    tokens, random_positions, sorted_positions = 0, 0.0, 0
     for _ in range(4):
         lengths = next(batches).lengths
+        tokens += sum(lengths)
         for start in range(0, 250, 10):
-            positions += 10 * max(lengths[start : start + 10])
-            tokens += sum(lengths[start : start + 10])
-    assert padding.random_rows == pytest.approx(1 - tokens / positions)
+            sorted_positions += 10 * -(-max(lengths[start : start + 10]) // 8) * 8
+        for _ in range(500):
+            random_positions += 250 * max(random.sample(lengths, 10)) / 500
+    assert padding.sorted_rows == pytest.approx(1 - tokens / sorted_positions)
+    # Of random rows only the mean is known.
+    assert padding.random_rows == pytest.approx(1 - tokens / random_positions, abs=0.05)
     assert padding.sorted_rows < padding.random_rows < padding.as_drawn
 
 

@@ -93,8 +93,10 @@ def _histogram(lengths: NDArray[np.uint32], bins: int) -> tuple[LengthBin, ...]:
 
 def _padding(corpus: Corpus, batch_size: int, rows: int, seed: int) -> Padding:
     number = min(_BATCHES, -(-len(corpus) // batch_size))
+    # Batches are laid out longest first; other loaders leave them in the random order in which they were drawn.
+    shuffled = np.random.default_rng(seed)
     batches = [
-        np.array(batch.lengths)
+        shuffled.permutation(np.array(batch.lengths))
         for batch in islice(corpus.batches(seed=seed, batch_size=batch_size, prefetch=0), number)
     ]
 

@@ -50,7 +50,8 @@ impl Content {
         let file_bytes = Arc::new(AtomicU64::new(0));
         let mut file = File::open(path).map_err(Error::io("open", path))?;
         let mut left = offset;
-        if compression == Compression::None {
+        // A pipe can be read, but not sought in.
+        if compression == Compression::None && offset > 0 {
             file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", path))?;
             left = 0;
         }
