@@ -88,6 +88,51 @@ def tokenize_table(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def load_table(found: dict[str, Any]) -> str:
+    """Of ``minictl bench load``."""
+
+    def spread(figures: dict[str, float], digits: int = 1) -> str:
+        median, least, greatest = (f"{figures[name]:,.{digits}f}" for name in ("median", "least", "greatest"))
+        return f"{median} ({least} to {greatest})"
+
+    rows = [
+        "| what feeds | million tokens a second, median (least to most) | CPU ms a batch | peak memory, MiB "
+        "| the loader is faster by |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figures in found["contestants"].items():
+        rows.append(
+            f"| {name} | {spread(figures['million_tokens_per_second'])} "
+            f"| {figures['cpu_milliseconds_per_batch']['median']:.2f} | {figures['peak_mib']['median']:.0f} "
+            f"| {spread(figures['ours_is_faster_by'])} |"
+        )
+    machine, corpus, waits = found["environment"], found["corpus"], found["milliseconds_to_a_batch"]
+    versions = ", ".join(
+        f"{name} {number}" for name, number in machine["versions"].items() if name != "reldistill" and number
+    )
+    rows += [
+        "",
+        f"{found['batch_size']} sequences of at most {corpus['max_length']} tokens, {corpus['mean_length']:.0f} on average, of "
+        f"{corpus['tokens'] / 1e6:.1f} million; {found['rounds']} rounds of {found['seconds']:g} s in turns, {machine['cores']} "
+        f"cores of {machine['processor']}, {versions}. From an open corpus to its first batch {spread(waits['first'])} ms, to "
+        f"the batch at a saved position {spread(waits['resumed'])} ms. All sequences of a corpus just opened once, with checksums "
+        f"over without: {spread(found['seconds_for_all_sequences']['checked_times_unchecked'], 2)} times the time.",
+    ]
+    return "\n".join(rows)
+
+
+def order_table(found: dict[str, Any]) -> str:
+    """Of the example ``order_cost``."""
+    rows = [
+        f"| sequences | microseconds for a batch of {found['batch_size']}, median (least to greatest) |",
+        "|---|---|",
+    ]
+    for size in found["sizes"]:
+        cost = size["microseconds_a_batch"]
+        rows.append(f"| {size['sequences']:,} | {cost['median']:.1f} ({cost['least']:.1f} to {cost['greatest']:.1f}) |")
+    return "\n".join(rows)
+
+
 def memory_table(found: dict[str, Any]) -> str:
     """Of ``benchmarks/tokenizing_memory.py``."""
     sizes = [build["text_bytes"] / 1e6 for build in found["tokenizers"][0]["builds"]]
@@ -130,6 +175,10 @@ TABLES = (
     ("relation_loss", loss_table),
     ("tokenize", tokenize_table),
     ("tokenizing_memory", memory_table),
+    ("load_256x128", load_table),
+    ("load_32x512", load_table),
+    ("load_others", load_table),
+    ("order_cost", order_table),
     ("demo", demo_table),
 )
 

@@ -31,9 +31,12 @@ CONTESTANTS = {
     "datasets": "datasets, DataCollatorWithPadding, DataLoader without workers",
     "datasets, 2 workers": "the same with two workers",
     "litdata": "litdata's StreamingDataset of windows and StreamingDataLoader without workers",
+    "mosaicml-streaming": "StreamingDataset of windows in MDS shards, DataLoader without workers",
+    "webdataset": "windows as .npy in one tar, a shuffle buffer of 1,000",
+    "grain": "MapDataset over a NumPy memory map of windows, shuffled and batched",
     "memory bandwidth": "the limit: reading the ids of such batches in order and writing ids and positions",
 }
-NEEDS = {"litdata": "litdata"}
+NEEDS = {"litdata": "litdata", "mosaicml-streaming": "streaming", "webdataset": "webdataset", "grain": "grain"}
 
 
 def main() -> None:
@@ -46,6 +49,9 @@ def main() -> None:
         "datasets": datasets_and_collator,
         "datasets, 2 workers": datasets_and_collator,
         "litdata": litdata,
+        "mosaicml-streaming": mosaicml_streaming,
+        "webdataset": webdataset,
+        "grain": grain,
         "memory bandwidth": bandwidth,
     }
     tokens = batches = 0
@@ -145,6 +151,49 @@ def litdata(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
     shutil.rmtree(folder)
 
 
+def mosaicml_streaming(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
+    """Windows of the greatest length."""
+    from streaming import MDSWriter, StreamingDataset
+    from torch.utils.data import DataLoader
+
+    rows = _windows(corpus)
+    with MDSWriter(out=str(scratch / "mds"), columns={"ids": f"ndarray:{rows.dtype}:{rows.shape[1]}"}) as writer:
+        for row in rows:
+            writer.write({"ids": row})
+    data = StreamingDataset(local=str(scratch / "mds"), shuffle=True, batch_size=batch_size)
+
+    def collate(samples: list[dict[str, NDArray[np.uint16]]]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([sample["ids"] for sample in samples]).astype(np.int64))
+
+    while True:
+        for batch in DataLoader(data, batch_size, collate_fn=collate, drop_last=True):
+            yield batch.numel()
+
+
+def webdataset(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
+    """Windows of the greatest length, the first of them: a tar is read in order."""
+    import webdataset as wds
+
+    with wds.TarWriter(str(scratch / "rows.tar")) as tar:
+        for number, row in enumerate(_windows(corpus)[:20_000]):
+            tar.write({"__key__": f"{number:08}", "ids.npy": row})
+    data = wds.WebDataset(str(scratch / "rows.tar"), shardshuffle=False).shuffle(1000).decode().to_tuple("ids.npy")
+    while True:
+        for (rows,) in data.batched(batch_size, partial=False):
+            yield torch.from_numpy(np.asarray(rows).astype(np.int64)).numel()
+
+
+def grain(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
+    """Windows of the greatest length."""
+    import grain as grain_library
+
+    np.save(scratch / "rows.npy", _windows(corpus))
+    rows = np.load(scratch / "rows.npy", mmap_mode="r")
+    data = grain_library.MapDataset.source(rows).shuffle(seed=0).repeat().batch(batch_size, drop_remainder=True)
+    for batch in data:
+        yield torch.from_numpy(batch.astype(np.int64)).numel()
+
+
 def bandwidth(corpus: Corpus, batch_size: int, _scratch: Path) -> Iterator[int]:
     """The bytes of packed batches, without gathering, checking or counting: two calls of NumPy for each."""
     mean = corpus.tokens / len(corpus)
@@ -156,6 +205,12 @@ def bandwidth(corpus: Corpus, batch_size: int, _scratch: Path) -> Iterator[int]:
             np.copyto(ids, source[start : start + size])
             np.copyto(positions, ramp)
             yield size
+
+
+def _windows(corpus: Corpus) -> NDArray[np.uint16] | NDArray[np.uint32]:
+    length = corpus.manifest.max_length
+    ids = _all_ids(corpus)
+    return ids[: len(ids) // length * length].reshape(-1, length)
 
 
 def _all_ids(corpus: Corpus) -> NDArray[np.uint16] | NDArray[np.uint32]:

@@ -26,7 +26,9 @@ def load(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the JSON here too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Feed batches of a corpus into torch with the loader, a NumPy memory map, datasets and, where installed, litdata.
+    """Feed batches of a corpus into torch with the loader, a NumPy memory map, datasets, and others where installed.
+
+    The others: litdata, mosaicml-streaming, webdataset and grain.
 
     Example: minictl bench load corpus --batch-size 256
     """
@@ -54,7 +56,7 @@ def load(
             "sequences": len(opened), "tokens": opened.tokens, "mean_length": opened.tokens / len(opened),
             "max_length": opened.manifest.max_length, "dtype": opened.manifest.dtype,
         },
-        "environment": environment("torch", "numpy", "datasets", "transformers", "litdata"),
+        "environment": environment("torch", "numpy", "datasets", "transformers", *NEEDS),
         "contestants": {
             name: {
                 "what": CONTESTANTS[name],

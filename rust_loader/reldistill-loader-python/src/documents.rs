@@ -93,7 +93,7 @@ impl<'a> Documents<'a> {
 }
 
 impl ChunkSource for Documents<'_> {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, _watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<Chunk>> {
         if self.exhausted {
             return Ok(None);
         }

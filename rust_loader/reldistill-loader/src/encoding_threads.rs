@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::chunk::{Chunk, ChunkText, Position, Source};
 use crate::encoder::{Encoder, Scratch};
-use crate::file_chunks::{Chunk, ChunkText, Position, Source};
 use crate::paragraphs::paragraph_lines;
 use crate::record::{Record, json_line, text_line};
 

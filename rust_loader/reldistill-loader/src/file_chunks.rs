@@ -1,104 +1,17 @@
-//! Files as chunks of bounded size, each of whole lines or rows: what the encoding threads work on.
+//! Files as chunks, one file after the other.
 
 use std::fs;
-use std::io::{self, BufRead, Read};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
-
-use crate::compression::{Compression, Content, read_error};
+use crate::chunk::{CHUNK_BYTES, Chunk, ChunkSource, Position, Source};
 use crate::error::{Error, Result};
 use crate::input_files::{InputFile, TextFormat};
+use crate::line_chunks::OpenLines;
 use crate::manifest::PartEntry;
-use crate::paragraphs::is_blank;
-use crate::parquet_rows::ParquetRows;
 use crate::parts::{Part, inputs_fingerprint};
+use crate::row_chunks::OpenRows;
 use crate::tokenize::TextDocuments;
-
-/// Text in a chunk: small enough to keep many threads busy and a stop quick, large enough to hide the hand-over.
-pub const CHUNK_BYTES: usize = 256 * 1024;
-/// The longest line or paragraph that is taken as one document. While it is encoded it needs about 110 times its size in memory
-/// (measured on 6 MB of English with BERT's and RoBERTa's tokenizers), and that in each thread.
-pub(crate) const LONGEST_LINE: usize = 16 << 20;
-
-/// Some consecutive documents.
-#[derive(Debug)]
-pub struct Chunk {
-    /// Where they come from.
-    pub source: Arc<Source>,
-    /// Number of the first line or document in its source, from 1.
-    pub first: u64,
-    /// The documents.
-    pub text: ChunkText,
-    /// Bytes of the input that this chunk stands for.
-    pub bytes: u64,
-    /// Where it starts.
-    pub position: Position,
-}
-
-/// Where a chunk starts: what it takes to read on from there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Position {
-    /// Number of the source, from 0.
-    pub source: usize,
-    /// How much of the source lies before it: bytes of text, unpacked; rows; or documents.
-    pub offset: u64,
-    /// Number of its first line, row or document in the source, from 1.
-    pub first: u64,
-    /// Bytes of a packed file that the chunks before it stood for.
-    pub file_bytes: u64,
-}
-
-/// Where documents come from.
-#[derive(Debug)]
-pub struct Source {
-    /// Its name in the manifest.
-    pub name: String,
-    /// The file, if it is one.
-    pub path: Option<PathBuf>,
-}
-
-/// Documents as they were read.
-#[derive(Debug)]
-pub enum ChunkText {
-    /// Lines of a text file, each one a document.
-    Lines(Vec<u8>),
-    /// Lines of a text file, whose documents blank lines separate. None goes on in the next chunk.
-    Paragraphs(Vec<u8>),
-    /// Lines of a `.jsonl` file.
-    JsonLines(Vec<u8>),
-    /// Documents, or what is wrong with them.
-    Documents(Vec<std::result::Result<String, String>>),
-}
-
-/// Where chunks come from: files here, a Python iterable elsewhere.
-pub trait ChunkSource {
-    /// The next chunk, or none at the end.
-    ///
-    /// # Errors
-    /// Whatever reading them meets.
-    fn next_chunk(&mut self) -> Result<Option<Chunk>>;
-    /// Names for the manifest.
-    fn names(&self) -> Vec<String>;
-    /// Bytes of the whole input, if that is known.
-    fn bytes_total(&self) -> Option<u64>;
-    /// What tells these documents from any others, so that an interrupted build of them can be continued; none if
-    /// nothing does.
-    fn identity(&self) -> Option<String>;
-    /// Goes to where a chunk of the same documents started; the next chunk starts there too. `watch` is called now and
-    /// then, for what cannot be jumped over.
-    ///
-    /// # Errors
-    /// Whatever reading them meets, and what `watch` returns.
-    fn seek(&mut self, position: &Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<()>;
-    /// Which part of a larger input this is, if it is not the whole.
-    fn part(&self) -> Option<&PartEntry> {
-        None
-    }
-}
 
 /// Reads files one after the other.
 pub struct FileChunks {
@@ -115,34 +28,6 @@ pub struct FileChunks {
 enum OpenFile {
     Lines(OpenLines),
     Rows(OpenRows),
-}
-
-/// A file of lines.
-struct OpenLines {
-    path: PathBuf,
-    compression: Compression,
-    content: Content,
-    source: Arc<Source>,
-    format: TextFormat,
-    /// Where the next chunk starts.
-    next: Position,
-    /// A document beyond all bounds that was passed over and not reported yet.
-    too_long: Option<TooLong>,
-}
-
-/// Size of what was passed over.
-struct TooLong {
-    bytes: u64,
-    lines: u64,
-}
-
-/// A file of rows.
-struct OpenRows {
-    rows: ParquetRows,
-    source: Arc<Source>,
-    /// Where the next chunk starts.
-    next: Position,
-    file_bytes: u64,
 }
 
 impl FileChunks {
@@ -214,37 +99,24 @@ impl FileChunks {
 
     /// Opens the file that `next` names, there; none behind the last one.
     fn open_at(&mut self, next: Position, watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<OpenFile>> {
-        let Some(InputFile { path, name, format, compression }) = self.files.get(next.source) else {
-            return Ok(None);
-        };
+        let Some(file) = self.files.get(next.source) else { return Ok(None) };
         self.next_file = next.source + 1;
-        let source = Arc::new(Source { name: name.clone(), path: Some(path.clone()) });
-        Ok(Some(match format {
-            TextFormat::Parquet => OpenFile::Rows(OpenRows {
-                rows: ParquetRows::open(path, *compression, &self.text_column, next.offset)?,
-                source,
-                next,
-                file_bytes: fs::metadata(path).map_err(Error::io("read", path))?.len(),
-            }),
-            TextFormat::Lines | TextFormat::Paragraphs | TextFormat::JsonLines => OpenFile::Lines(OpenLines {
-                path: path.clone(),
-                compression: *compression,
-                content: Content::open_at(path, *compression, next.offset, watch)?,
-                source,
-                format: *format,
-                next,
-                too_long: None,
-            }),
+        let source = Arc::new(Source { name: file.name.clone(), path: Some(file.path.clone()) });
+        Ok(Some(match file.format {
+            TextFormat::Parquet => OpenFile::Rows(OpenRows::open(file, &self.text_column, source, next, watch)?),
+            TextFormat::Lines | TextFormat::Paragraphs | TextFormat::JsonLines => {
+                OpenFile::Lines(OpenLines::open(file, source, next, watch)?)
+            }
         }))
     }
 }
 
 impl ChunkSource for FileChunks {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<Chunk>> {
         loop {
             if self.open.is_none() {
                 let next = Position { source: self.next_file, first: 1, ..Position::default() };
-                self.open = self.open_at(next, &mut || Ok(()))?;
+                self.open = self.open_at(next, watch)?;
             }
             let Some(file) = &mut self.open else { return Ok(None) };
             if let Some(chunk) = file.next_chunk(self.chunk_bytes)? {
@@ -285,122 +157,13 @@ impl OpenFile {
     }
 }
 
-impl OpenLines {
-    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
-        let position = self.next;
-        let failed = read_error(&self.path, self.compression);
-        let mut bytes = Vec::new();
-        // Where the document starts that is being read, and its lines so far.
-        let (mut document, mut lines) = (0, 0);
-        while self.too_long.is_none() && (bytes.len() < chunk_bytes || document < bytes.len()) {
-            let start = bytes.len();
-            let reader = &mut self.content.reader;
-            let read = reader.take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes).map_err(&failed)?;
-            if read == 0 {
-                break;
-            }
-            lines += 1;
-            let ended = bytes.last() == Some(&b'\n');
-            let last = match self.format {
-                TextFormat::Paragraphs => is_blank(&bytes[start..]),
-                _ => true,
-            };
-            let within_bounds = |size: usize| size - usize::from(ended) <= LONGEST_LINE;
-            if !within_bounds(read) || (!last && !within_bounds(bytes.len() - document)) {
-                let (rest, more_lines) = self.pass_over(ended).map_err(&failed)?;
-                let bytes_so_far = (bytes.len() - document) as u64;
-                self.too_long = Some(TooLong { bytes: bytes_so_far + rest, lines: lines + more_lines });
-                bytes.truncate(document);
-            } else if last {
-                document = bytes.len();
-                self.next.first += std::mem::take(&mut lines);
-            }
-        }
-        if !bytes.is_empty() {
-            let size = self.pass(bytes.len() as u64);
-            let text = match self.format {
-                TextFormat::JsonLines => ChunkText::JsonLines(bytes),
-                TextFormat::Paragraphs => ChunkText::Paragraphs(bytes),
-                TextFormat::Lines | TextFormat::Parquet => ChunkText::Lines(bytes),
-            };
-            return Ok(Some(Chunk { source: self.source.clone(), first: position.first, text, bytes: size, position }));
-        }
-        Ok(self.too_long.take().map(|TooLong { bytes, lines }| {
-            self.next.first += lines;
-            let bytes = self.pass(bytes);
-            let cause = format!("longer than {} MiB; {}", LONGEST_LINE >> 20, self.how_to_divide());
-            let (source, first) = (self.source.clone(), position.first);
-            Chunk { source, first, text: ChunkText::Documents(vec![Err(cause)]), bytes, position }
-        }))
-    }
-
-    /// Passes over the rest of a document, of a line that has `ended` or not; gives the bytes and further lines of it.
-    fn pass_over(&mut self, ended: bool) -> io::Result<(u64, u64)> {
-        let reader = &mut self.content.reader;
-        let (mut bytes, mut lines) = (0, 0);
-        if !ended {
-            bytes += reader.skip_until(b'\n')? as u64;
-        }
-        let mut line = Vec::new();
-        while self.format == TextFormat::Paragraphs && !(lines > 0 && is_blank(&line)) {
-            line.clear();
-            let read = reader.take(LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
-            if read == 0 {
-                break;
-            }
-            bytes += read as u64;
-            lines += 1;
-            if line.last() != Some(&b'\n') {
-                bytes += reader.skip_until(b'\n')? as u64;
-            }
-        }
-        Ok((bytes, lines))
-    }
-
-    fn how_to_divide(&self) -> &'static str {
-        match self.format {
-            TextFormat::Paragraphs => "put blank lines between its documents",
-            _ => "put its documents on lines of their own",
-        }
-    }
-
-    /// Moves on by so many bytes of text; gives the bytes of the file that they stand for.
-    fn pass(&mut self, bytes: u64) -> u64 {
-        self.next.offset += bytes;
-        if self.compression == Compression::None {
-            return bytes;
-        }
-        let now = self.content.file_bytes().max(self.next.file_bytes);
-        now - std::mem::replace(&mut self.next.file_bytes, now)
-    }
-}
-
-impl OpenRows {
-    fn next_chunk(&mut self, chunk_bytes: usize) -> Result<Option<Chunk>> {
-        let (mut documents, mut bytes) = (Vec::new(), 0);
-        while bytes < chunk_bytes {
-            let Some(rows) = self.rows.next_rows()? else { break };
-            bytes += rows.iter().map(|row| row.as_ref().map_or(0, String::len) + 1).sum::<usize>();
-            documents.extend(rows);
-        }
-        if documents.is_empty() {
-            return Ok(None);
-        }
-        let position = self.next;
-        self.next.first += documents.len() as u64;
-        self.next.offset += documents.len() as u64;
-        // Rows do not lie behind each other in the file: each stands for its share.
-        let up_to =
-            |row: u64| (u128::from(self.file_bytes) * u128::from(row) / u128::from(self.rows.rows().max(1))) as u64;
-        let bytes = up_to(self.next.offset) - up_to(position.offset);
-        let (source, first) = (self.source.clone(), position.first);
-        Ok(Some(Chunk { source, first, text: ChunkText::Documents(documents), bytes, position }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::ChunkText;
+    use crate::compression::Compression;
+    use crate::line_chunks::LONGEST_LINE;
+    use crate::paragraphs::is_blank;
 
     fn chunks(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
         chunks_of(TextDocuments::Lines, content)
@@ -419,7 +182,7 @@ mod tests {
         let mut source = FileChunks::new(vec![file], "text").unwrap().with_text_documents(documents);
         assert_eq!(source.bytes_total(), Some(content.len() as u64));
         let (mut found, mut bytes) = (Vec::new(), 0);
-        while let Some(chunk) = source.next_chunk().unwrap() {
+        while let Some(chunk) = source.next_chunk(&mut || Ok(())).unwrap() {
             bytes += chunk.bytes;
             found.push(match chunk.text {
                 ChunkText::Lines(lines) | ChunkText::Paragraphs(lines) => (chunk.first, lines),

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::chunk::Position;
 use crate::error::{Error, Result};
-use crate::file_chunks::Position;
 use crate::joiner::Pending;
 use crate::manifest::{Options, PartEntry, ShardEntry, SkippedRecord, TokenizerEntry, Totals, hexadecimal};
 

@@ -5,9 +5,9 @@
 //! reproducible sequence of batches, of which each rank of a distributed run takes its share.
 //!
 //! The way of the data, file by file:
-//! `input_files`, of which `parts` takes some → `file_chunks` → `record` or `paragraphs` → `encoder` and `borders` (in
-//! `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`, and `merge` for parts; what an interrupted build left
-//! stands in `journal`. Then
+//! `input_files`, of which `parts` takes some → `file_chunks` (`line_chunks`, `row_chunks`) → `record` or `paragraphs` →
+//! `encoder` and `borders` (in `encoding_threads`) → `joiner` → `corpus_writer` → `shard_writer`, and `merge` for parts;
+//! what an interrupted build left stands in `journal`. Then
 //! `corpus` → `shard` → `mixture` → `order` → `rank_shares` → `batch` (in `prefetch`) → `micro_batches`.
 #![deny(missing_docs)]
 
@@ -21,6 +21,7 @@ mod borders;
 mod buffer;
 mod byte_trie;
 mod checksums;
+mod chunk;
 mod compression;
 mod corpus;
 mod corpus_folder;
@@ -33,6 +34,7 @@ mod folder_of_parts;
 mod input_files;
 mod joiner;
 mod journal;
+mod line_chunks;
 mod manifest;
 mod mapped_file;
 mod merge;
@@ -49,6 +51,7 @@ mod pieces;
 mod prefetch;
 mod rank_shares;
 mod record;
+mod row_chunks;
 mod shard;
 mod shard_layout;
 mod shard_writer;
@@ -61,11 +64,12 @@ pub use batch::{Batch, IdDtype, Layout, PackedPiece, PaddedPiece};
 pub use batches::{BatchOptions, Batches, BatchesState};
 pub use buffer::{Buffer, BufferPool, Integer, Register};
 pub use checksums::BLOCK_BYTES;
+pub use chunk::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, Position, Source};
 pub use compression::Compression;
 pub use corpus::{Corpus, Verify};
 pub use encoder::{Encoder, Scratch};
 pub use error::{Error, ErrorKind, Result};
-pub use file_chunks::{CHUNK_BYTES, Chunk, ChunkSource, ChunkText, FileChunks, Position, Source};
+pub use file_chunks::FileChunks;
 pub use input_files::{InputFile, TextFormat, find_input_files};
 pub use manifest::{Manifest, Options, PartEntry, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
 pub use merge::merge_parts;

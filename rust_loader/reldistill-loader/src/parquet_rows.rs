@@ -1,7 +1,7 @@
 //! The text column of a Parquet file, some rows at a time.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
@@ -15,6 +15,8 @@ use crate::error::{Error, Result};
 
 /// Rows that are decoded at once.
 const ROWS: usize = 256;
+/// Bytes of a packed file that are unpacked between two looks at whether to stop.
+const UNPACKED_AT_ONCE: u64 = 16 << 20;
 
 /// A document of each row, or what is wrong with it.
 pub(crate) type Rows = Vec<std::result::Result<String, String>>;
@@ -32,11 +34,17 @@ impl ParquetRows {
     ///
     /// # Errors
     /// [`Error::BadFile`] if it is no Parquet file or has no such column of strings, or [`Error::Io`].
-    pub(crate) fn open(path: &Path, compression: Compression, column: &str, offset: u64) -> Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        compression: Compression,
+        column: &str,
+        offset: u64,
+        watch: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Self> {
         let bad = |cause: String| Error::BadFile { path: path.to_owned(), cause };
         let file = match compression {
             Compression::None => File::open(path).map_err(Error::io("open", path))?,
-            packed => unpacked(path, packed)?,
+            packed => unpacked(path, packed, watch)?,
         };
         // What Arrow's own metadata say of a column (a dictionary, a view) is of no use here: strings are strings.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -91,10 +99,16 @@ fn documents(batch: &RecordBatch) -> Rows {
     (0..column.len()).map(document).collect()
 }
 
-fn unpacked(path: &Path, compression: Compression) -> Result<File> {
+fn unpacked(path: &Path, compression: Compression, watch: &mut dyn FnMut() -> Result<()>) -> Result<File> {
     let mut content = Content::open(path, compression)?;
     let mut file = tempfile::tempfile().map_err(Error::io("make a temporary file to unpack", path))?;
-    std::io::copy(&mut content.reader, &mut file).map_err(read_error(path, compression))?;
+    loop {
+        let mut piece = content.reader.by_ref().take(UNPACKED_AT_ONCE);
+        if std::io::copy(&mut piece, &mut file).map_err(read_error(path, compression))? == 0 {
+            break;
+        }
+        watch()?;
+    }
     file.seek(SeekFrom::Start(0)).map_err(Error::io("unpack", path))?;
     Ok(file)
 }

@@ -6,12 +6,12 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chunk::{ChunkSource, Source};
 use crate::corpus_folder::OutputFolder;
 use crate::corpus_writer::{CorpusWriter, sequences_per_record_batch};
 use crate::encoder::Encoder;
 use crate::encoding_threads::{EncodedChunk, EncodingThreads, Outcome};
 use crate::error::{Error, Result};
-use crate::file_chunks::{ChunkSource, Source};
 use crate::joiner::Joiner;
 use crate::journal::{ChunkStart, Recipe};
 use crate::manifest::{Manifest, Options, PartEntry, SkippedRecord, Totals};
@@ -249,7 +249,7 @@ pub fn tokenize(
     let mut exhausted = false;
     while !build.is_full() {
         while !exhausted && threads.in_flight() < most_in_flight {
-            match source.next_chunk()? {
+            match source.next_chunk(&mut || watch.now_and_then(|| build.progress(bytes_total)))? {
                 Some(chunk) => threads.submit(chunk),
                 None => exhausted = true,
             }

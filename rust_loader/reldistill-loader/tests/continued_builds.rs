@@ -33,10 +33,10 @@ struct Watched<'a> {
 }
 
 impl ChunkSource for Watched<'_> {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+    fn next_chunk(&mut self, watch: &mut dyn FnMut() -> Result<()>) -> Result<Option<Chunk>> {
         self.asked += 1;
         (self.on_ask)(self.asked)?;
-        let chunk = self.files.next_chunk()?;
+        let chunk = self.files.next_chunk(watch)?;
         if let Some(chunk) = &chunk {
             self.given.0.get_or_insert(chunk.position);
             self.given.1 += 1;
@@ -488,4 +488,18 @@ fn a_stop_while_shards_are_verified_or_text_is_passed_over_costs_nothing() {
     }
     assert!(case.run(&output, &mut |_| Ok(())).progress.last().unwrap().continued > 0);
     assert!(contents(&output) == undisturbed);
+}
+
+#[test]
+fn unpacking_rows_can_be_stopped() {
+    // More than is unpacked between two looks at whether to stop, in few bytes.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.parquet.gz"), gz(&vec![0; 40 << 20])).unwrap();
+    let mut files = FileChunks::new(find_input_files(&[folder.path().to_owned()]).unwrap(), "text").unwrap();
+    let mut asked = 0;
+    let stopped = files.next_chunk(&mut || {
+        asked += 1;
+        if asked == 2 { Err(Error::Interrupted) } else { Ok(()) }
+    });
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{asked}");
 }
