@@ -69,7 +69,8 @@ class ScreenReporter(Reporter):
             self._console.print(f"continuing an interrupted build: {progress.continued:,} sequences are there")
         done = f"{progress.sequences:,} sequences, {count(progress.tokens)} tokens"
         self._bar(f"tokenising {source}", progress.bytes_done, progress.bytes_total, done)
-        self._line("tokenising", f"tokenising {source}: {progress.bytes_done / 1e6:.0f} MB, {done}")
+        if progress.documents:
+            self._line("tokenising", f"tokenising {source}: {progress.bytes_done / 1e6:.0f} MB, {done}")
 
     def tokenised(self, source: str) -> None:
         self._tokenising.discard(source)
