@@ -337,6 +337,34 @@ def test_a_forked_child_goes_on_with_the_same_batches(make_corpus: MakeCorpus) -
     assert found == repr(indices(take(batches, 20)))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_child_forked_while_other_threads_wait_for_the_batches_does_not_halt(make_corpus: MakeCorpus) -> None:
+    # A thread that waits for a batch holds a lock, and a child has no such thread.
+    batches = make_corpus(500).batches(batch_size=256, prefetch=1)
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            next(batches)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(100):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(10)
+                take(batches, 2)
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+
+
 def test_two_python_threads_share_the_batches_without_loss(make_corpus: MakeCorpus) -> None:
     batches = make_corpus(100).batches(batch_size=8)
     numbers: list[int] = []

@@ -1,17 +1,21 @@
 //! `Batches` and `Batch`.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use reldistill_loader::{BatchOptions, BatchesState, IdDtype, Layout, Mixture, PackedPiece, PaddedPiece};
+use reldistill_loader::{
+    BatchOptions, BatchesState, IdDtype, Layout, Mixture, PackedPiece, PaddedPiece, Register, Result,
+};
 
 use crate::arrays::array;
 use crate::errors::{corpus_error, input_error, not_allowed, to_python};
 use crate::page_locked::page_locked;
+use crate::per_process::PerProcess;
 use crate::python_classes::{PACKED_BATCH, PADDED_BATCH};
 
 /// How long to wait for a batch before Python's signals are looked at again.
@@ -19,7 +23,12 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 #[pyclass(frozen, module = "reldistill_loader")]
 pub(crate) struct Batches {
-    inner: Mutex<reldistill_loader::Batches>,
+    inner: PerProcess<reldistill_loader::Batches>,
+    /// What a forked child makes its own batches of, without the lock.
+    source: Arc<Mixture>,
+    options: BatchOptions,
+    register: Option<Arc<Register>>,
+    next_batch: AtomicU64,
 }
 
 impl Batches {
@@ -48,12 +57,33 @@ impl Batches {
         };
         let register = if pin_memory { Some(page_locked(py)?) } else { None };
         let options = BatchOptions { layout, dtype, ..options };
-        let inner = reldistill_loader::Batches::new(source, options, register).map_err(|error| to_python(py, error))?;
-        Ok(Self { inner: Mutex::new(inner) })
+        let inner = reldistill_loader::Batches::new(source.clone(), options, register.clone());
+        let inner = PerProcess::new(inner.map_err(|error| to_python(py, error))?);
+        Ok(Self { inner, source, options, register, next_batch: AtomicU64::new(0) })
     }
 
     fn lock(&self) -> MutexGuard<'_, reldistill_loader::Batches> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock(|| {
+            let (source, register) = (self.source.clone(), self.register.clone());
+            let mut batches = reldistill_loader::Batches::new(source, self.options, register)
+                .expect("the options were accepted before");
+            batches.go_to(self.next_batch.load(Ordering::Relaxed));
+            batches
+        })
+    }
+
+    fn next(&self) -> Result<Option<reldistill_loader::Batch>> {
+        let mut batches = self.lock();
+        let batch = batches.next(PATIENCE);
+        self.next_batch.store(batches.next_batch(), Ordering::Relaxed);
+        batch
+    }
+
+    fn load(&self, state: &BatchesState) -> Result<()> {
+        let mut batches = self.lock();
+        let loaded = batches.load_state(state);
+        self.next_batch.store(batches.next_batch(), Ordering::Relaxed);
+        loaded
     }
 }
 
@@ -66,7 +96,7 @@ impl Batches {
     fn __next__(&self, py: Python<'_>) -> PyResult<Batch> {
         loop {
             // The lock is taken without the interpreter: whoever holds it may be waiting for that.
-            match py.detach(|| self.lock().next(PATIENCE)).map_err(|error| to_python(py, error))? {
+            match py.detach(|| self.next()).map_err(|error| to_python(py, error))? {
                 Some(inner) => return Ok(Batch { inner }),
                 None => py.check_signals()?,
             }
@@ -94,7 +124,7 @@ impl Batches {
             corpus: entry(state, "corpus")?,
             order: entry(state, "order")?,
         };
-        py.detach(|| self.lock().load_state(&state)).map_err(|error| to_python(py, error))
+        py.detach(|| self.load(&state)).map_err(|error| to_python(py, error))
     }
 }
 

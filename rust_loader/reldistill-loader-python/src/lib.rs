@@ -10,6 +10,7 @@ mod documents;
 mod errors;
 mod mixture;
 mod page_locked;
+mod per_process;
 mod python_classes;
 mod tokenize;
 

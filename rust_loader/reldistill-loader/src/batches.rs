@@ -182,9 +182,19 @@ impl Batches {
             let difference = format!("{}; make the batches as they were when it was saved", differences.join(", "));
             return Err(Error::State { difference });
         }
-        self.next_batch = state.next_batch;
-        self.prefetch = None;
+        self.go_to(state.next_batch);
         Ok(())
+    }
+
+    /// Number of the global batch that comes next.
+    pub fn next_batch(&self) -> u64 {
+        self.next_batch
+    }
+
+    /// Goes to global batch `number`, in constant time.
+    pub fn go_to(&mut self, number: u64) {
+        self.next_batch = number;
+        self.prefetch = None;
     }
 
     fn prefetch(&mut self) -> Result<&Prefetch> {
