@@ -58,6 +58,15 @@ def test_all_contestants_feed_batches(tmp_path: Path) -> None:
     assert found["milliseconds_to_a_batch"]["resumed"]["median"] > 0
 
 
+def test_a_corpus_smaller_than_a_batch_is_refused(tmp_path: Path) -> None:
+    tokenize_documents(
+        ["the hidden words"] * 50, word_piece().to_str(), tmp_path / "corpus", source="words", max_length=16
+    )
+    outcome = CliRunner().invoke(app, ["bench", "load", str(tmp_path / "corpus"), "--batch-size", "64"])
+    assert outcome.exit_code == 2
+    assert "is too small to measure" in outcome.stderr
+
+
 def test_the_peak_of_a_process_is_its_own() -> None:
     script = "from reldistill_cli.bench.contest import peak_mib; print(peak_mib())"
     ballast = b"x" * (300 << 20)

@@ -18,7 +18,7 @@ from typing import Any
 
 from reldistill.errors import ReldistillError
 
-__all__ = ["Run", "Spread", "environment", "measure", "peak_mib", "take_turns"]
+__all__ = ["Run", "Spread", "environment", "measure", "peak_mib", "spread_in_words", "take_turns"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         """Raises ``ValueError`` without a value."""
         return cls(median(values), min(values), max(values))
+
+
+def spread_in_words(figures: Mapping[str, float], digits: int = 1) -> str:
+    """``2.0 (1.9 to 2.3)`` of a :class:`Spread` as a mapping: median, least and greatest."""
+    median, least, greatest = (f"{figures[name]:.{digits}f}" for name in ("median", "least", "greatest"))
+    return f"{median} ({least} to {greatest})"
 
 
 def measure(work: Callable[[], object], digest: Callable[[], str]) -> None:

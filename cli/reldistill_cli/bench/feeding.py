@@ -6,7 +6,6 @@ keeps on disk is made before the clock starts, and its first batch, with which i
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import time
@@ -148,7 +147,6 @@ def litdata(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
     while True:
         for batch in loader:
             yield batch.to(torch.int64).numel()
-    shutil.rmtree(folder)
 
 
 def mosaicml_streaming(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
@@ -175,7 +173,7 @@ def webdataset(corpus: Corpus, batch_size: int, scratch: Path) -> Iterator[int]:
     import webdataset as wds
 
     with wds.TarWriter(str(scratch / "rows.tar")) as tar:
-        for number, row in enumerate(_windows(corpus)[:20_000]):
+        for number, row in enumerate(_windows(corpus)[: max(20_000, batch_size)]):
             tar.write({"__key__": f"{number:08}", "ids.npy": row})
     data = wds.WebDataset(str(scratch / "rows.tar"), shardshuffle=False).shuffle(1000).decode().to_tuple("ids.npy")
     while True:

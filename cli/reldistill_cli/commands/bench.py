@@ -91,6 +91,8 @@ def _tokenizer(text: Path, tokenizer: Path, rounds: int) -> dict[str, Any]:
 
 
 def _table(result: dict[str, Any]) -> None:
+    from reldistill_cli.bench.contest import spread_in_words
+
     for found in result["tokenizers"]:
         equal = "all ids equal" if found["ids_equal"] else "IDS DIFFER"
         typer.echo(f"{found['tokenizer']}; {equal}")
@@ -98,10 +100,6 @@ def _table(result: dict[str, Any]) -> None:
         for name, figures in found["contestants"].items():
             speed, ratio = figures["mb_per_cpu_second"], figures["cpu_times_ours"]
             typer.echo(
-                f"  {name:<12}{_spread(speed):>26}{figures['mb_per_second']['median']:>10.1f}"
-                f"{figures['peak_mib']['median']:>10.0f}{_spread(ratio):>26}"
+                f"  {name:<12}{spread_in_words(speed):>26}{figures['mb_per_second']['median']:>10.1f}"
+                f"{figures['peak_mib']['median']:>10.0f}{spread_in_words(ratio):>26}"
             )
-
-
-def _spread(figures: dict[str, float]) -> str:
-    return f"{figures['median']:.1f} ({figures['least']:.1f} to {figures['greatest']:.1f})"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reldistill.errors import UsageError
 from reldistill_cli.output import console, print_json
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ def load(
     from reldistill_loader import Corpus
 
     opened = Corpus.open(corpus)
+    longest = opened.manifest.max_length
+    if (windows := opened.tokens // longest) <= batch_size:
+        raise UsageError(
+            f"{corpus} is too small to measure: it fills {windows:,} rows of {longest} tokens, a batch takes {batch_size:,}",
+            hint="Give a larger corpus or a smaller --batch-size.",
+        )
     names = [name for name in CONTESTANTS if name not in NEEDS or find_spec(NEEDS[name])]
     module = "reldistill_cli.bench.feeding"
     commands = {name: ("-m", module, name, str(corpus), str(batch_size), str(seconds)) for name in names}
@@ -54,7 +61,7 @@ def load(
         "rounds": rounds,
         "corpus": {
             "sequences": len(opened), "tokens": opened.tokens, "mean_length": opened.tokens / len(opened),
-            "max_length": opened.manifest.max_length, "dtype": opened.manifest.dtype,
+            "max_length": longest, "dtype": opened.manifest.dtype,
         },
         "environment": environment("torch", "numpy", "datasets", "transformers", *NEEDS),
         "contestants": {
@@ -137,22 +144,21 @@ def _checking(corpus: Path, batch_size: int, times: int) -> dict[str, list[float
 
 
 def _table(result: dict[str, Any]) -> None:
+    from reldistill_cli.bench.contest import spread_in_words
+
     mean = result["corpus"]["mean_length"]
     typer.echo(f"{result['batch_size']} sequences a batch, {mean:.0f} tokens on average; {result['rounds']} rounds")
     typer.echo(f"  {'':<22}{'million tokens/s':>26}{'CPU ms/batch':>14}{'peak MiB':>10}{'ours is faster by':>26}")
     for name, figures in result["contestants"].items():
         typer.echo(
-            f"  {name:<22}{_spread(figures['million_tokens_per_second']):>26}"
+            f"  {name:<22}{spread_in_words(figures['million_tokens_per_second']):>26}"
             f"{figures['cpu_milliseconds_per_batch']['median']:>14.2f}{figures['peak_mib']['median']:>10.0f}"
-            f"{_spread(figures['ours_is_faster_by']):>26}"
+            f"{spread_in_words(figures['ours_is_faster_by']):>26}"
         )
     waits, checking = result["milliseconds_to_a_batch"], result["seconds_for_all_sequences"]
-    typer.echo(f"  first batch after opening: {_spread(waits['first'])} ms, resumed: {_spread(waits['resumed'])} ms")
     typer.echo(
-        f"  all sequences once, with checksums over without: {_spread(checking['checked_times_unchecked'], 2)} times the time"
+        f"  first batch after opening: {spread_in_words(waits['first'])} ms, resumed: {spread_in_words(waits['resumed'])} ms"
     )
-
-
-def _spread(figures: dict[str, float], digits: int = 1) -> str:
-    median, least, greatest = (f"{figures[name]:.{digits}f}" for name in ("median", "least", "greatest"))
-    return f"{median} ({least} to {greatest})"
+    typer.echo(
+        f"  all sequences once, with checksums over without: {spread_in_words(checking['checked_times_unchecked'], 2)} times the time"
+    )

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use numpy::ndarray::{ArrayView, Dim, ShapeBuilder};
+use numpy::ndarray::{ArrayView, Dimension, IntoDimension};
 use numpy::{Element, PyArray};
 use pyo3::prelude::*;
 use reldistill_loader::{Buffer, IdDtype};
@@ -13,40 +13,32 @@ struct Memory(#[expect(dead_code, reason = "held for as long as an array looks a
 
 /// Integers of a buffer from `start` on, as a writable array of this shape; they lie within what the buffer was taken
 /// for.
-pub(crate) fn array<'py, const AXES: usize>(
+pub(crate) fn array<'py>(
     py: Python<'py>,
     buffer: &Arc<Buffer>,
     dtype: IdDtype,
     start: usize,
-    shape: [usize; AXES],
-) -> PyResult<Bound<'py, PyAny>>
-where
-    Dim<[usize; AXES]>: numpy::ndarray::Dimension,
-    [usize; AXES]: numpy::ndarray::IntoDimension<Dim = Dim<[usize; AXES]>>,
-{
+    shape: impl IntoDimension,
+) -> PyResult<Bound<'py, PyAny>> {
+    let shape = shape.into_dimension();
     match dtype {
-        IdDtype::Int32 => typed::<i32, AXES>(py, buffer, start, shape),
-        IdDtype::Int64 => typed::<i64, AXES>(py, buffer, start, shape),
+        IdDtype::Int32 => typed::<i32, _>(py, buffer, start, shape),
+        IdDtype::Int64 => typed::<i64, _>(py, buffer, start, shape),
     }
 }
 
-fn typed<'py, T: Element, const AXES: usize>(
+fn typed<'py, T: Element, D: Dimension>(
     py: Python<'py>,
     buffer: &Arc<Buffer>,
     start: usize,
-    shape: [usize; AXES],
-) -> PyResult<Bound<'py, PyAny>>
-where
-    Dim<[usize; AXES]>: numpy::ndarray::Dimension,
-    [usize; AXES]: numpy::ndarray::IntoDimension<Dim = Dim<[usize; AXES]>>,
-{
+    shape: D,
+) -> PyResult<Bound<'py, PyAny>> {
     let memory = Bound::new(py, Memory(buffer.clone()))?.into_any();
     // SAFETY: the crate's pieces lie within their buffers, which the array keeps alive through `memory`; once they are
     // handed out, only the arrays read and write there.
     let array = unsafe {
         let first = buffer.start().cast::<T>().add(start);
-        let view = ArrayView::from_shape_ptr(shape.into_shape_with_order(), first.as_ptr());
-        PyArray::borrow_from_array(&view, memory)
+        PyArray::borrow_from_array(&ArrayView::from_shape_ptr(shape, first.as_ptr()), memory)
     };
     Ok(array.into_any())
 }

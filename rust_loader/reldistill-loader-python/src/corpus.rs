@@ -8,7 +8,7 @@ use numpy::{Element, IntoPyArray, PyArray1, PyArrayMethods};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
-use reldistill_loader::{BatchOptions, TokenIds, Verify};
+use reldistill_loader::{BatchOptions, Result, TokenIds, Verify};
 
 use crate::batches::Batches;
 use crate::documents::Raised;
@@ -35,13 +35,8 @@ impl Corpus {
                 return Err(input_error(py, format!("verify = {other:?} is not allowed; {allowed}")));
             }
         };
-        let raised = Raised::default();
-        let mut watch = || Python::attach(|py| py.check_signals()).map_err(|error| raised.keep(error));
-        let opened = py.detach(|| reldistill_loader::Corpus::open(&path, when, &mut watch));
-        match opened {
-            Ok(corpus) => Ok(Self { inner: Arc::new(corpus), verify: verify.to_owned() }),
-            Err(error) => Err(raised.take().unwrap_or_else(|| to_python(py, error))),
-        }
+        let corpus = watched(py, |watch| reldistill_loader::Corpus::open(&path, when, watch))?;
+        Ok(Self { inner: Arc::new(corpus), verify: verify.to_owned() })
     }
 
     #[getter]
@@ -89,7 +84,7 @@ impl Corpus {
     }
 
     fn lengths<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
-        let lengths = py.detach(|| self.inner.lengths()).map_err(|error| to_python(py, error))?;
+        let lengths = watched(py, |watch| self.inner.lengths(watch))?;
         Ok(lengths.into_pyarray(py))
     }
 
@@ -116,6 +111,16 @@ impl Corpus {
         let options = BatchOptions { seed, batch_size, rank, world_size, prefetch, threads, ..BatchOptions::default() };
         Batches::new(py, source, options, layout, position_offset, dtype, pin_memory)
     }
+}
+
+/// Works without the interpreter, which is asked for signals whenever the work calls `watch`.
+fn watched<T: Send>(
+    py: Python<'_>,
+    work: impl Send + FnOnce(&mut dyn FnMut() -> Result<()>) -> Result<T>,
+) -> PyResult<T> {
+    let raised = Raised::default();
+    let mut watch = || Python::attach(|py| py.check_signals()).map_err(|error| raised.keep(error));
+    py.detach(|| work(&mut watch)).map_err(|error| raised.take().unwrap_or_else(|| to_python(py, error)))
 }
 
 /// Negative indices are out of range like those beyond the end.

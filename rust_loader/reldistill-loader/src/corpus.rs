@@ -106,13 +106,20 @@ impl Corpus {
         self.place(index).map(|place| place.tokens())
     }
 
-    /// Tokens of each sequence, in order.
+    /// Tokens of each sequence, in order. `watch` is called now and then.
     ///
     /// # Errors
-    /// As [`Corpus::length`].
-    pub fn lengths(&self) -> Result<Vec<u32>> {
-        // No sequence has more than 2³¹ tokens.
-        (0..self.sequences()).map(|index| self.length(index).map(|length| length as u32)).collect()
+    /// As [`Corpus::length`], and what `watch` returns.
+    pub fn lengths(&self, watch: &mut dyn FnMut() -> Result<()>) -> Result<Vec<u32>> {
+        const SEQUENCES_AT_ONCE: u64 = 1 << 20;
+        let length = |index| {
+            if index % SEQUENCES_AT_ONCE == SEQUENCES_AT_ONCE - 1 {
+                watch()?;
+            }
+            // No sequence has more than 2³¹ tokens.
+            self.length(index).map(|length| length as u32)
+        };
+        (0..self.sequences()).map(length).collect()
     }
 
     /// Where the ids of sequence `index` lie; only what says so has been verified.

@@ -74,7 +74,7 @@ pub use input_files::{InputFile, TextFormat, find_input_files};
 pub use manifest::{Manifest, Options, PartEntry, ShardEntry, SkippedRecord, TokenDtype, TokenizerEntry, Totals};
 pub use merge::merge_parts;
 pub use mixture::Mixture;
-pub use order::{GlobalOrder, OrderPart};
+pub use order::{GlobalOrder, MIXTURE_BLOCK};
 pub use parts::Part;
 pub use permutation::Permutation;
 pub use rank_shares::rank_shares;

@@ -5,7 +5,7 @@ use crate::permutation::{GOLDEN_GAMMA, Permutation};
 /// Changes whenever the same corpora, seed and batch size would give other batches.
 pub(crate) const ORDER_VERSION: u64 = 1;
 /// Positions of a mixture's order in which each corpus has exactly its quota.
-pub(crate) const MIXTURE_BLOCK: u64 = 1 << 16;
+pub const MIXTURE_BLOCK: u64 = 1 << 16;
 
 /// The endless order in which sequences are visited; global batch `b` of `B` sequences is its positions
 /// `b·B .. (b+1)·B`.
@@ -26,11 +26,11 @@ pub struct GlobalOrder {
 
 /// What the order knows of a corpus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderPart {
+pub(crate) struct OrderPart {
     /// Its sequences, at least 1.
-    pub sequences: u64,
+    pub(crate) sequences: u64,
     /// Its positions in each block; without meaning if it is the only one.
-    pub quota: u64,
+    pub(crate) quota: u64,
 }
 
 impl GlobalOrder {
