@@ -131,6 +131,10 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("data", plan.data if config.data else f"{plan.data} (the default for {teacher.adapter.name})"),
         ("training", f"{plan.steps:,} steps × {config.batch_size} sequences, at most {tokens} tokens"),
         ("", f"learning rate {config.learning_rate:g}, warm-up {plan.warmup:,} steps"),
-        ("machine", f"{plan.device}, {plan.precision_in_words}, attention {plan.attention}, {at_once} tokens at once"),
+        (
+            "machine",
+            f"{plan.device}, {plan.precision_in_words}, attention {plan.attention}, {at_once} tokens at once"
+            + (", compiled" if config.compile else ""),
+        ),
         ("time", f"at most about {duration(plan.seconds(None))}, all sequences at full length (estimate)"),
     ]

@@ -98,6 +98,11 @@ class DistillConfig:
         "Attention backend; eager is the slow oracle.", "auto", panel="Machine"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("Where to run.", "auto", panel="Machine")
+    compile: bool = option(
+        "torch.compile for teacher and student; on CPUs it was not faster, and the first steps take longer.",
+        False,
+        panel="Machine",
+    )
     log_every: int = option("Steps between two rows of metrics.jsonl.", 10, alters_result=False, panel="Output")
     validate_every: int | None = option(
         "Steps between two validations. (default: at the start and at the end)",

@@ -23,6 +23,7 @@ from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
+from reldistill.encoder import check_compiler
 from reldistill.errors import UsageError
 from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
 from reldistill.registry import PluginSource, blame
@@ -136,6 +137,7 @@ class Plan:
             "device": str(self.device),
             "precision": self.precision_in_words,
             "attention": self.attention,
+            "compile": self.config.compile,
             "seed": self.config.seed,
             "data": self.data,
         }
@@ -161,6 +163,8 @@ def make_plan(
         )
     device = resolve_device(config.device)
     _check_memory(shape, teacher, device)
+    if config.compile:
+        check_compiler(device)
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
 

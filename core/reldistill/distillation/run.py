@@ -26,7 +26,7 @@ from reldistill.distillation.run_folder import PROVENANCE, RunFolder, check_outp
 from reldistill.distillation.student import new_student, truncated_student, write_student
 from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.trainer import Trainer
-from reldistill.encoder import load_teacher, student_encoder
+from reldistill.encoder import compile_between_attention, load_teacher, student_encoder
 from reldistill.errors import DataError
 from reldistill.registry import Registry, blame
 
@@ -191,6 +191,9 @@ def _trainer(plan: Plan, corpus: Corpus | Mixture) -> tuple[PreTrainedModel, Tra
             model = new_student(plan.student_config, config.seed)
         model.to(plan.device)  # type: ignore[arg-type]
         student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+        if config.compile:
+            compile_between_attention(teacher, adapter)
+            compile_between_attention(student, adapter)
         position_offset = adapter.position_offset(plan.teacher.config)
     optimizer = make_optimizer(
         student,

@@ -17,6 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 from conftest import MakeTeacher
 from reldistill import CheckpointError, DataError, DistillConfig, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
+from reldistill.encoder import check_compiler
 from tiny_models import FAMILIES, write_text
 
 
@@ -145,6 +146,23 @@ def test_bf16_learns_as_fp32_does(teacher: MakeTeacher, text: Path, here: Path) 
     folder = teacher("bert", layers=3)
     last = [rows(run(configure(folder, text, precision=precision)))[-1]["loss"] for precision in ("fp32", "bf16")]
     assert last[1] == pytest.approx(last[0], rel=0.1)
+
+
+def test_a_compiled_run_starts_from_the_same_loss_and_writes_a_plain_student(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    try:
+        check_compiler(torch.device("cpu"))
+    except UsageError as error:
+        pytest.skip(f"waits for a compiler: {error}")
+    plain = run(configure(teacher("bert", layers=3), text, steps=1))
+    compiled = run(configure(teacher("bert", layers=3), text, steps=1, compile=True))
+    assert compiled.folder != plain.folder
+    assert compiled.plan.describe()["compile"] is True
+    # Dropout alone differs.
+    assert compiled.last_row["loss"] == pytest.approx(plain.last_row["loss"], rel=0.1)
+    theirs, ours = (load_file(result.student / "model.safetensors") for result in (plain, compiled))
+    assert ours.keys() == theirs.keys()
 
 
 def test_a_default_of_relation_heads_that_does_not_fit_is_lowered_and_announced(
