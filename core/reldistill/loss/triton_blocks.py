@@ -48,7 +48,7 @@ class Blocks:
         """
         tensor_cores = teacher.itemsize == student.itemsize == 2
         rows, chunk = (64, 64) if tensor_cores else (32, 16)
-        out = min(64 if student.itemsize == 8 else 128, _power_of_two(student_width))
+        out = min(128 if teacher.itemsize == student.itemsize < 8 else 64, _power_of_two(student_width))
         return cls(
             teacher_width=teacher_width,
             student_width=student_width,

@@ -92,6 +92,7 @@ class _TritonPairs(torch.autograd.Function):
             ctx.teacher = batch.given_teacher
             ctx.cu_seqlens, ctx.lengths = student.cu_seqlens, student.lengths
             ctx.relations, ctx.relation_heads, ctx.divisor = dict(relations), relation_heads, divisor
+        ctx.wanted = wanted
         ctx.mark_non_differentiable(*terms)
         return weighted_sum(relations, dict(zip(relations, terms, strict=True))), *terms
 
@@ -99,6 +100,8 @@ class _TritonPairs(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient of each projection that needs one, in its dtype; nothing for the other arguments."""
+        if not ctx.wanted:  # a projection needs a gradient, but no relation reads it
+            return (None,) * len(ctx.needs_input_grad)
         log_sums, *projections = ctx.saved_tensors
         student = {name: state for name, state in zip(PAIR_STATES, projections, strict=True) if name in ctx.teacher}
         batch = _Batch(ctx.teacher, student, ctx.cu_seqlens, ctx.lengths, ctx.relation_heads)
