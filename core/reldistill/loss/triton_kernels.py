@@ -58,7 +58,8 @@ def _logits(
     return product * SCALE
 
 
-@triton.jit(do_not_specialize=["tokens", "blocks"])
+# Compiled once, whatever the number of tokens is and however it lets a relation's part of the logarithms be aligned.
+@triton.jit(do_not_specialize=["tokens", "blocks"], do_not_specialize_on_alignment=["log_sums"])
 def divergence_kernel(
     teacher_left: tl.tensor,
     teacher_right: tl.tensor,
@@ -158,7 +159,7 @@ def divergence_kernel(
     tl.store(log_sums + rows, student_most + student_log, mask=inside)
 
 
-@triton.jit(do_not_specialize=["tokens", "blocks"])
+@triton.jit(do_not_specialize=["tokens", "blocks"], do_not_specialize_on_alignment=["left_log_sums", "right_log_sums"])
 def gradient_kernel(
     teacher_own: tl.tensor,
     teacher_other: tl.tensor,

@@ -6,10 +6,11 @@ its keys, and the logits have to be made a second time whenever the gradient is 
 waiting costs less memory: ``8 · A`` bytes a token and relation in place of ``4 · D`` a token and projection, and
 backward writes the gradient in the dtype of the states, already multiplied by that of the loss.
 
-For sequences of n tokens and projections of width D_t and D_s, padded to blocks, the operations are
-``2 · n² · (D_t + D_s)`` for the value of each relation, and ``2 · n² · (D_t + 2 · D_s)`` for each ordered pair of
-projections of which the first needs a gradient and which a relation compares, either way round (heads of the student
-wider than 128: the logits again for each further 128).
+For a sequence of n tokens and projections of width D_t and D_s the operations are ``2 · n² · (D_t + D_s)`` for the
+value of each relation, and ``2 · n² · (D_t + 2 · D_s)`` for each ordered pair of projections of which the first needs a
+gradient and which a relation compares, either way round; with bf16, whose slopes are two numbers each, ``2 · n² · D_s``
+more. Blocks pad n to multiples of 32 or 64 and heads to at least 16; of a student's head wider than 128 the logits are
+made again for each further 128 (64 where the dtypes of teacher and student differ in size, or are fp64).
 
 Shape letters: T tokens of the batch, S sequences, A relation heads, D width of a projection.
 """

@@ -69,7 +69,7 @@ def compiled(
     attributes = {
         (index,): [["tt.divisibility", 16]]
         for index, (argument, dtype) in enumerate(signature.items())
-        if dtype.startswith("*") or argument.endswith("stride")
+        if (dtype.startswith("*") and "log_sums" not in argument) or argument.endswith("stride")
     }
     binary = triton.compile(
         ASTSource(kernel, signature, constants, attributes),
