@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import torch
 
@@ -12,6 +12,8 @@ from reldistill.errors import UsageError
 from reldistill.loss.custom import custom_terms
 from reldistill.loss.reference import reference_terms
 from reldistill.loss.tiled import tiled_terms
+from reldistill.loss.triton_device import check_triton, triton_obstacle
+from reldistill.loss.triton_pairs import triton_terms
 from reldistill.relation import PairRelation, Relation
 from reldistill.relation_heads import check_relation_heads
 
@@ -24,7 +26,7 @@ __all__ = ["Kernel", "RelationLoss", "relation_loss"]
 
 R = TypeVar("R", bound=Relation)
 
-Kernel = Literal["auto", "reference", "tiled"]
+Kernel = Literal["auto", "reference", "tiled", "triton"]
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,16 @@ def relation_loss(
     Computed in fp32, or in the dtype of the states where that is wider. Without a sequence the loss is 0.
 
     Raises:
-        UsageError: no relations, an unknown kernel, or relation heads that do not divide both widths.
+        UsageError: no relations, an unknown kernel or one that cannot run here, or relation heads that do not divide
+            both widths.
         ValueError: teacher and student do not hold the same sequences, a state was not captured, or
             ``sequences`` is below 1.
         PluginError: a custom relation gave logits of a wrong shape.
     """
     if not relations:
         raise UsageError("no relation to distil", hint="Give at least one, for example qq, kk and vv with weight 1.")
-    if kernel not in ("auto", "reference", "tiled"):
-        raise UsageError(f"unknown loss kernel {kernel!r}", hint="Allowed: auto, reference, tiled.")
+    if kernel not in get_args(Kernel):
+        raise UsageError(f"unknown loss kernel {kernel!r}", hint=f"Allowed: {', '.join(get_args(Kernel))}.")
     if teacher.lengths != student.lengths:
         raise ValueError(
             f"teacher and student hold different sequences: lengths {teacher.lengths} and {student.lengths}"
@@ -86,14 +89,19 @@ def relation_loss(
     if divisor < 1 and (student.lengths or sequences is not None):
         raise ValueError(f"a loss cannot be divided by {divisor} sequences")
 
-    with torch.autocast(
-        student.cu_seqlens.device.type, enabled=False
-    ):  # bf16 products are for the models, not for the loss
+    device = student.cu_seqlens.device
+    if kernel == "triton" and pairs:
+        check_triton(device)
+    elif kernel == "auto" and device.type == "cuda" and triton_obstacle(device) is None:
+        kernel = "triton"
+    pair_terms = triton_terms if kernel == "triton" else tiled_terms
+
+    with torch.autocast(device.type, enabled=False):  # bf16 products are for the models, not for the loss
         if kernel == "reference":
             total, terms = reference_terms(teacher, student, weights, relation_heads, divisor)
         else:
             others = {relation: weight for relation, weight in weights.items() if relation not in pairs}
-            parts = [tiled_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
+            parts = [pair_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
             parts += [custom_terms(teacher, student, others, relation_heads, divisor)] if others else []
             total = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
             terms = {relation: term for _, some in parts for relation, term in some.items()}
