@@ -53,17 +53,14 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype, seconds: float
     Args:
         device: where.
         dtype: of the factors and the result.
-        seconds: about as long as it takes. A shape that would not fit into what is left is left out; the first
-            is measured at any rate, however slow.
+        seconds: for all shapes together; as each runs at least twice, a slow machine takes up to three times as
+            long. A shape of which two runs would take longer than this is left out, but for the first.
     """
     shapes = SHAPES.get(device.type, SHAPES["cpu"])
-    end = time.perf_counter() + seconds
     rates: dict[Shape, float] = {}
-    for number, shape in enumerate(shapes):
-        now = time.perf_counter()
-        if rates and now + 3 * _operations(shape) / max(rates.values()) > end:
-            continue
-        rates[shape] = _operations(shape) / _seconds(shape, device, dtype, now + (end - now) / (len(shapes) - number))
+    for shape in shapes:
+        if not rates or 2 * _operations(shape) / max(rates.values()) <= seconds:
+            rates[shape] = _operations(shape) / _seconds(shape, device, dtype, seconds / len(shapes))
     return MeasuredRate(rates)
 
 
@@ -72,24 +69,21 @@ def measured_rate(device: torch.device, dtype: torch.dtype, seconds: float = 1.0
     return matrix_product_rate(device, dtype, seconds).rate
 
 
-def _seconds(shape: Shape, device: torch.device, dtype: torch.dtype, end: float) -> float:
-    """The median time of a product, of as many as fit until ``end``, the first not counted, at least one."""
+def _seconds(shape: Shape, device: torch.device, dtype: torch.dtype, seconds: float) -> float:
+    """The median time of a product, of as many as fit into ``seconds``, at least one; one before them does not count."""
     import torch
 
     m, k, n = shape
     left, right = torch.randn(m, k, device=device).to(dtype), torch.randn(k, n, device=device).to(dtype)
     product = torch.empty(m, n, device=device, dtype=dtype)
     times: list[float] = []
-    for run in range(1_000_000):
+    end = time.perf_counter() + seconds
+    while len(times) < 2 or time.perf_counter() + times[-1] < end:
         start = time.perf_counter()
         torch.mm(left, right, out=product)
         float(product[0, 0])  # waits for the device
-        done = time.perf_counter()
-        if run:
-            times.append(done - start)
-        if times and done + times[-1] > end:
-            break
-    return median(times)
+        times.append(time.perf_counter() - start)
+    return median(times[1:])
 
 
 def _operations(shape: Shape) -> int:
