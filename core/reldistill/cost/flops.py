@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class EncoderFlops:
-    """One direction of an encoder, by part. Embeddings are looked up and added: no product in either direction."""
+    """One direction of an encoder, by part. Embeddings are looked up and added: no product in either direction, 0."""
 
     attention_projections: float
     attention_products: float
@@ -40,7 +40,13 @@ class EncoderFlops:
     @property
     def total(self) -> float:
         """All parts."""
-        return sum(getattr(self, part.name) for part in fields(self))
+        return (
+            self.embeddings
+            + self.attention_projections
+            + self.attention_products
+            + self.feed_forward
+            + self.last_projections
+        )
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,8 @@ def loss_flops(size: LossSize, tokens: float, squares: float) -> LossFlops:
     product, ``(G + Gᵀ)·x``, ``2·S·D_s``. Where a set holds a relation and its mirror, the logits of one are those of
     the other, and their gradients add up before they are multiplied.
 
-    So nine relations cost three times qq, kk and vv, where :func:`plain_loss_flops` also says three times. A custom
-    relation is taken for a cross relation; what it computes is not known.
+    So all nine relations cost nearly three times qq, kk and vv. A custom relation is taken for a cross relation; what
+    it computes is not known.
     """
     alike, crossed = size.self_relations, size.cross_relations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -30,7 +30,11 @@ from reldistill.states import cumulative_lengths
 REGISTRY = Registry.installed()
 NINE = {provided.name: provided.thing for provided in REGISTRY.relations}
 STATES = ("query", "key", "value")
-CONFIGS: dict[str, type[PretrainedConfig]] = {"bert": BertConfig, "roberta": RobertaConfig, "xlm-r": XLMRobertaConfig}
+CONFIGS: dict[str, Callable[..., PretrainedConfig]] = {
+    "bert": BertConfig,
+    "roberta": RobertaConfig,
+    "xlm-r": XLMRobertaConfig,
+}
 # A prime for each dimension, so that one taken for another is noticed.
 LENGTHS_OF_BATCH = (3, 13, 1, 29)
 TOKENS, SQUARES = sum(LENGTHS_OF_BATCH), sum(n * n for n in LENGTHS_OF_BATCH)

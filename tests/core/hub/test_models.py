@@ -22,7 +22,8 @@ sys.path.insert(0, {str(CORE)!r})
 from reldistill.errors import ReldistillError
 from reldistill.hub.models import fetch_config, fetch_model
 try:
-    print({"model": fetch_model, "config": fetch_config}[sys.argv[3]](sys.argv[1], revision=sys.argv[2] or None))
+    fetch = fetch_config if sys.argv[3] == "config" else fetch_model
+    print(fetch(sys.argv[1], revision=sys.argv[2] or None))
 except ReldistillError as error:
     print(f"{{type(error).__name__}}: {{error}}", file=sys.stderr)
     sys.exit(error.exit_code)
