@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -213,3 +215,8 @@ def test_a_step_is_the_sum_of_its_parts_and_figures_a_token_are_those_of_all_ove
         + loss_flops(size.loss, TOKENS, SQUARES).total
     )
     assert each.total * TOKENS == pytest.approx(whole.total)
+
+
+def test_counting_needs_no_torch() -> None:
+    program = "import sys, reldistill.cost; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
