@@ -41,7 +41,7 @@ def _plan(
 
     Example: minictl plan --teacher bert-base --student 3x192 --mean-length 180
 
-    Of a teacher only its config.json is read. Nothing is written or trained; matrix products are measured for a second.
+    Of a teacher only its config.json is read. Nothing is written or trained; matrix products are measured for a moment.
     """
     if mean_length is not None and data is not None:
         raise UsageError("both --mean-length and --data are given", hint="One of them says how long sequences are.")

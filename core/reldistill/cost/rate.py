@@ -53,13 +53,13 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype, seconds: float
     Args:
         device: where.
         dtype: of the factors and the result.
-        seconds: for all shapes together; as each runs at least twice, a slow machine takes up to three times as
-            long. A shape of which two runs would take longer than this is left out, but for the first.
+        seconds: for all shapes together; as each runs at least twice, a slow machine takes up to four times as
+            long. A shape of which one run would take longer than this is left out, but for the first.
     """
     shapes = SHAPES.get(device.type, SHAPES["cpu"])
     rates: dict[Shape, float] = {}
     for shape in shapes:
-        if not rates or 2 * _operations(shape) / max(rates.values()) <= seconds:
+        if not rates or _operations(shape) / max(rates.values()) <= seconds:
             rates[shape] = _operations(shape) / _seconds(shape, device, dtype, seconds / len(shapes))
     return MeasuredRate(rates)
 
