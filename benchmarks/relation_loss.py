@@ -6,7 +6,7 @@ Peers: ``padded``, what implementations of MiniLM usually do (rows padded to the
 a mask, one loop over examples to average over real tokens), and ``padded batched``, the same without the loop. All
 run on the same ragged batch in turns; reported are medians, their spread, the ratio to the tiled kernel and the
 peak of memory that each adds. The limit is the matrix product: the operations of equations 7 and 8 and of their
-gradients against the rate of a 1024-wide product measured in the same run.
+gradients, as they are written, against the highest rate of large products measured in the same run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax, pad
 
 from reldistill import AttentionStates, PairRelation, relation_loss
-from reldistill.distillation.cost import loss_flops, measured_rate
+from reldistill.cost import measured_rate, plain_loss_flops
 from reldistill.states import cumulative_lengths
 
 HEADS, TEACHER_WIDTH, STUDENT_WIDTH, SEQUENCES = 48, 768, 384, 8
@@ -135,9 +135,8 @@ def measure(length: int, rounds: int) -> dict[str, Any]:
                 times[name].append(time.perf_counter() - start)
             values[name] = float(value.detach())
     rate = measured_rate(torch.device("cpu"), torch.float32, 1.0)
-    tokens = student.tokens
-    mean_length = sum(n * n for n in student.lengths) / tokens
-    operations = tokens * loss_flops(TEACHER_WIDTH, STUDENT_WIDTH, len(RELATIONS), mean_length)
+    squares = sum(n * n for n in student.lengths)
+    operations = plain_loss_flops(TEACHER_WIDTH, STUDENT_WIDTH, len(RELATIONS), squares).total
     return {
         "machine": {
             "threads": torch.get_num_threads(),

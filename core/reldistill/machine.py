@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from reldistill.cache import cache_folder
-from reldistill.distillation.cost import measured_rate
+from reldistill.cost import measured_rate
 from reldistill.distillation.device import bf16_is_fast, memory_bytes, precision_name, resolve_device, resolve_precision
 from reldistill.encoder import ATTENTION_BACKENDS
 from reldistill.hub.connection import hub_answers
