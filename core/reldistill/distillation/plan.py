@@ -23,6 +23,7 @@ from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
+from reldistill.encoder import resolve_attention
 from reldistill.errors import UsageError
 from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
 from reldistill.registry import PluginSource, blame
@@ -160,6 +161,7 @@ def make_plan(
             f"--max-length {config.max_length}: the tokenizer puts {special} special tokens around each sequence"
         )
     device = resolve_device(config.device)
+    precision = resolve_precision(config.precision, device)
     _check_memory(shape, teacher, device)
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
@@ -200,8 +202,8 @@ def make_plan(
         adam_beta2=beta2,
         micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
         device=device,
-        precision=resolve_precision(config.precision, device),
-        attention="sdpa" if config.attention == "auto" else config.attention,
+        precision=precision,
+        attention=resolve_attention(config.attention, device, precision, _head_widths(teacher, shape)),
         data=str(source) + _mixed(config, source),
         data_names=source.names + _mixed(config, source),
         plugins=tuple(dict.fromkeys(plugins)),
@@ -216,6 +218,12 @@ def _check_memory(shape: StudentShape, teacher: Teacher, device: torch.device) -
             f"{device} has {there / 2**30:,.0f}",
             hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
         )
+
+
+def _head_widths(teacher: Teacher, shape: StudentShape) -> set[int]:
+    """Widths of the attention heads of both models."""
+    config = teacher.config
+    return {config.hidden_size // config.num_attention_heads, shape.hidden_size // shape.attention_heads}
 
 
 def _relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, reporter: Reporter) -> int:
