@@ -130,9 +130,7 @@ def test_attention_without_lengths_raises_instead_of_mixing_sequences(teacher: M
     with pytest.raises(ValueError, match="sequences would see each other"):
         encoder.model(input_ids=torch.tensor([[5, 6, 7]]))
     with pytest.raises(ValueError, match="sequences would see each other"):
-        encoder.model(
-            input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), packing=Packing.of((2,))
-        )
+        encoder.model(input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), packing=Packing.of((2,)))
 
 
 def test_checkpoints_with_a_head_and_names_of_old_load_too(teacher: MakeTeacher, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ Shape letters: T tokens of the batch, h attention heads, d width of a head, s se
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -14,16 +15,15 @@ from torch.nn.functional import scaled_dot_product_attention
 from reldistill.encoder.attention.trial import trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from reldistill.encoder.attention.packing import Packing
 
-try:  # torch ≥ 2.10
-    from torch.nn.attention.varlen import varlen_attn
-except ImportError:
-    varlen_attn: Callable[..., Tensor] | None = None  # type: ignore[no-redef]
+varlen_attn: Any
+try:
+    varlen_attn = import_module("torch.nn.attention.varlen").varlen_attn
+except ImportError:  # torch before 2.10
+    varlen_attn = None
 
 __all__ = ["attention_by_runs", "sdpa", "varlen_attention"]
 

@@ -52,7 +52,7 @@ def attention_by(operator: Operator) -> PackedAttention:
     """The attention that this operator computes. Its mask is made once for all layers of a forward pass."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
-        mask = packing.once(operator, lambda: operator.mask(packing.lengths, query.device))
+        mask = packing.once(attend, lambda: operator.mask(packing.lengths, query.device))
         q, k, v = (tensor.transpose(1, 2) for tensor in (query, key, value))
         return operator.attend(q, k, v, mask, dropout, scale)
 

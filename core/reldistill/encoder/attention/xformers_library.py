@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from reldistill.encoder.attention.trial import TRIAL_LENGTHS
 from reldistill.errors import in_one_line
 
 __all__ = ["XformersLibrary", "load_xformers", "operator_reasons"]
@@ -54,9 +55,9 @@ def operator_reasons(device: torch.device, dtype: torch.dtype, head_width: int) 
     fmha = load_xformers().fmha
     if fmha is None:
         return {}
-    state = torch.zeros(1, 5, 2, head_width, device=device, dtype=dtype)
+    state = torch.zeros(1, sum(TRIAL_LENGTHS), 2, head_width, device=device, dtype=dtype)
     with _collected():
-        mask = fmha.attn_bias.BlockDiagonalMask.from_seqlens((3, 2), device=device)
+        mask = fmha.attn_bias.BlockDiagonalMask.from_seqlens(TRIAL_LENGTHS, device=device)
         inputs = fmha.Inputs(state, state, state, attn_bias=mask)
         found = {
             str(operator.NAME): operator.not_supported_reasons(inputs)
@@ -78,19 +79,19 @@ class _Collector(logging.Handler):
 def _collected() -> Iterator[list[str]]:
     """What xformers warns of goes into the list, not to the terminal."""
     notes: list[str] = []
+
+    def keep(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if not issubclass(category, DeprecationWarning | FutureWarning | PendingDeprecationWarning):
+            notes.append(str(message))  # deprecations are for xformers' authors
+
     logger, collector = logging.getLogger("xformers"), _Collector(notes)
     propagates, logger.propagate = logger.propagate, False
     logger.addHandler(collector)
     try:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings():
             warnings.simplefilter("always")
+            warnings.showwarning = keep
             yield notes
-        notes += [str(warning.message) for warning in caught if not _is_of_future(warning.category)]
     finally:
         logger.removeHandler(collector)
         logger.propagate = propagates
-
-
-def _is_of_future(category: type[Warning]) -> bool:
-    """Deprecations are for xformers' authors."""
-    return issubclass(category, DeprecationWarning | FutureWarning | PendingDeprecationWarning)
