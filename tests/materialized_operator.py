@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
+
+from reldistill.encoder import ATTENTION_BACKENDS
+from reldistill.encoder.attention import Backend
+from reldistill.encoder.attention.xformers import attention_by
 
 
 class MaterializedOperator:
@@ -25,3 +30,11 @@ class MaterializedOperator:
         query, key, value = (query * scale).transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
         probabilities = (query @ key.transpose(-2, -1) + attn_bias.to(query.dtype)).softmax(-1)
         return (torch.nn.functional.dropout(probabilities, p) @ value).transpose(1, 2).contiguous()
+
+
+def serve_as_backend(operator: MaterializedOperator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of the xformers backend with this operator in place of its own, for ``load_teacher(attention=…)``."""
+    backend = Backend("materialized", "reldistill_packed_materialized", attention_by(operator))
+    backend.register()
+    monkeypatch.setitem(ATTENTION_BACKENDS, backend.name, backend.registered)
+    return backend.name

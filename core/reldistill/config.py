@@ -15,7 +15,7 @@ __all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
 CHOICES = {
     "init": ("random", "truncate"),
     "precision": ("auto", "fp32", "bf16"),
-    "attention": ("auto", "xformers", "sdpa", "eager"),
+    "attention": ("auto", "xformers", "flash_attention_2", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
 }
 
@@ -94,7 +94,7 @@ class DistillConfig:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto takes bf16 where the device is fast at it.", "auto", panel="Machine"
     )
-    attention: Literal["auto", "xformers", "sdpa", "eager"] = option(
+    attention: Literal["auto", "xformers", "flash_attention_2", "sdpa", "eager"] = option(
         "Attention backend: auto is xformers on CUDA where it runs, else sdpa; eager is the slow oracle. "
         "`minictl doctor` tells which run here.",
         "auto",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reldistill.encoder.attention.backend import Backend
 from reldistill.encoder.attention.eager import plain_attention
+from reldistill.encoder.attention.flash import flash_attention_by, flash_attn_varlen, flash_reason
 from reldistill.encoder.attention.sdpa import sdpa
 from reldistill.encoder.attention.xformers import MemoryEfficientOperator, attention_by, xformers_reason
 from reldistill.encoder.attention.xformers_library import load_xformers, operator_reasons
@@ -20,6 +21,12 @@ __all__ = ["ATTENTION_BACKENDS", "BACKENDS", "attention_reasons", "resolve_atten
 
 BACKENDS = (
     Backend("xformers", "reldistill_packed_xformers", attention_by(MemoryEfficientOperator()), reason=xformers_reason),
+    Backend(
+        "flash_attention_2",
+        "reldistill_packed_flash_attention_2",
+        flash_attention_by(flash_attn_varlen),
+        reason=flash_reason,
+    ),
     Backend("sdpa", "reldistill_packed_sdpa", sdpa),
     Backend("eager", "reldistill_packed_eager", plain_attention),
 )

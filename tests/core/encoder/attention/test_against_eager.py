@@ -5,33 +5,57 @@ Shape letters: T tokens of the batch, h attention heads, d width of a head.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer
 
 from conftest import MakeTeacher
-from materialized_operator import MaterializedOperator
+from materialized_operator import MaterializedOperator, serve_as_backend
 from reldistill import PackedTokens, Registry, StudentShape, relation_loss
 from reldistill.distillation.student import new_student
-from reldistill.encoder import ATTENTION_BACKENDS, load_teacher, student_encoder
-from reldistill.encoder.attention import Backend, PackedAttention, Packing
+from reldistill.encoder import load_teacher, student_encoder
+from reldistill.encoder.attention import PackedAttention, Packing
 from reldistill.encoder.attention import sdpa as sdpa_file
 from reldistill.encoder.attention.eager import plain_attention
+from reldistill.encoder.attention.flash import flash_attention_by
 from reldistill.encoder.attention.sdpa import attention_by_runs, sdpa, varlen_attention
 from reldistill.encoder.attention.xformers import attention_by
 from tiny_models import FAMILIES, documents, padded
 
 HEADS, WIDTH = 3, 5
 RAGGED = [(7,), (1,), (11, 11, 11), (13, 7, 7, 7, 2, 1, 1), (2, 13, 2, 7), (1, 1, 1)]
-BACKENDS = {"sdpa": sdpa, "sdpa by runs": attention_by_runs, "materialised mask": attention_by(MaterializedOperator())}
+Heads = tuple[Tensor, Tensor, Tensor]
 
 
-def random_heads(lengths: tuple[int, ...], *, dtype: torch.dtype = torch.float64, seed: int = 0) -> list[Tensor]:
+def plain_varlen(
+    q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k: Tensor, max_seqlen_q: int, max_seqlen_k: int,
+    *, dropout_p: float, softmax_scale: float,
+) -> Tensor:  # fmt: skip
+    """flash-attn's signature, ``[T, h, d]`` each, with the plain attention; what it is told must fit together."""
+    assert torch.equal(cu_seqlens_q, cu_seqlens_k)
+    lengths = tuple(cu_seqlens_q.diff().tolist())
+    assert max_seqlen_q == max_seqlen_k == max(lengths)
+    query, key, value = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
+    return plain_attention(query, key, value, Packing.of(lengths), softmax_scale, dropout_p)[0]
+
+
+BACKENDS = {
+    "sdpa": sdpa,
+    "sdpa by runs": attention_by_runs,
+    "xformers": attention_by(MaterializedOperator()),
+    "flash_attention_2": flash_attention_by(plain_varlen),
+}
+
+
+def random_heads(lengths: tuple[int, ...], *, dtype: torch.dtype = torch.float64, seed: int = 0) -> Heads:
     """Query, key and value ``[1, h, T, d]``, views of ``[1, T, h * d]`` as a model's projections give them."""
     generator = torch.Generator().manual_seed(seed)
     states = [torch.randn(1, sum(lengths), HEADS * WIDTH, generator=generator).to(dtype) for _ in range(3)]
-    return [state.view(1, -1, HEADS, WIDTH).transpose(1, 2).requires_grad_() for state in states]
+    query, key, value = (state.view(1, -1, HEADS, WIDTH).transpose(1, 2).requires_grad_() for state in states)
+    return query, key, value
 
 
 @pytest.mark.parametrize("attend", BACKENDS.values(), ids=BACKENDS)
@@ -50,7 +74,8 @@ def test_values_and_gradients_equal_the_plain_ones(attend: PackedAttention, leng
 def test_in_bf16_they_agree_with_fp64_to_its_rounding(attend: PackedAttention) -> None:
     lengths = RAGGED[3]
     half = random_heads(lengths, dtype=torch.bfloat16)
-    exact = plain_attention(*(state.double() for state in half), Packing.of(lengths), 0.37, 0.0)
+    query, key, value = (state.double() for state in half)
+    exact = plain_attention(query, key, value, Packing.of(lengths), 0.37, 0.0)
     found = attend(*half, Packing.of(lengths), 0.37, 0.0)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.double(), exact, rtol=0.03, atol=0.03)
@@ -83,23 +108,23 @@ def test_dropout_falls_on_the_probabilities(attend: PackedAttention) -> None:
 
 def test_one_mask_serves_all_layers_of_a_pass(teacher: MakeTeacher, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = MaterializedOperator()
-    register_for_test(operator, monkeypatch)
+    attention = serve_as_backend(operator, monkeypatch)
     folder = teacher("bert", layers=3)
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     encoder = load_teacher(
-        folder, config, Registry.installed().teachers.get("bert").thing, [3], frozenset({"query"}), attention="tested"
+        folder, config, Registry.installed().teachers.get("bert").thing, [3], frozenset({"query"}), attention=attention
     )
     for passes in (1, 2):
         encoder(PackedTokens.from_padded(*padded(tokenizer, documents(3)), 0))
         assert operator.masks == passes
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "tested"])
+@pytest.mark.parametrize("attention", ["sdpa", "materialized"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_student_gets_the_same_gradients(
     teacher: MakeTeacher, family: str, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register_for_test(MaterializedOperator(), monkeypatch)
+    serve_as_backend(MaterializedOperator(), monkeypatch)
     registry = Registry.installed()
     adapter = registry.teachers.get(family).thing
     relations = {registry.relations.get(name).thing: 1.0 for name in ("qq", "kv")}
@@ -123,30 +148,17 @@ def test_varlen_attention_calls_torchs_own_as_it_is_defined() -> None:
     """On meta tensors: the real signature and its shapes, without the GPU that the kernel needs."""
     if sdpa_file.varlen_attn is None:
         pytest.skip("torch.nn.attention.varlen is not in this torch")
-    states = [torch.empty(1, HEADS, 9, 8, dtype=torch.bfloat16, device="meta") for _ in range(3)]
-    output = varlen_attention(*states, Packing.of((6, 3), "meta"), 0.5, 0.0)
+    state = torch.empty(1, HEADS, 9, 8, dtype=torch.bfloat16, device="meta")
+    output = varlen_attention(state, state, state, Packing.of((6, 3), "meta"), 0.5, 0.0)
     assert output.shape == (1, 9, HEADS, 8)
 
 
 def test_varlen_attention_hands_over_ends_longest_and_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    def by_ends(
-        q: Tensor, k: Tensor, v: Tensor, ends_q: Tensor, ends_k: Tensor, max_q: int, max_k: int, *, scale: float
-    ) -> Tensor:
-        assert torch.equal(ends_q, ends_k)
-        lengths = tuple(ends_q.diff().tolist())
-        assert max_q == max_k == max(lengths)
-        one_row = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
-        return plain_attention(*one_row, Packing.of(lengths), scale, 0.0)[0]
+    def without_dropout(*arguments: Any, scale: float) -> Tensor:
+        return plain_varlen(*arguments, dropout_p=0.0, softmax_scale=scale)
 
-    monkeypatch.setattr(sdpa_file, "varlen_attn", by_ends)
+    monkeypatch.setattr(sdpa_file, "varlen_attn", without_dropout)
     states, packing = random_heads(RAGGED[3]), Packing.of(RAGGED[3])
     torch.testing.assert_close(
         varlen_attention(*states, packing, 0.37, 0.0), plain_attention(*states, packing, 0.37, 0.0)
     )
-
-
-def register_for_test(operator: MaterializedOperator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``attention="tested"`` is the xformers backend with this operator."""
-    backend = Backend("tested", "reldistill_packed_tested", attention_by(operator))
-    backend.register()
-    monkeypatch.setitem(ATTENTION_BACKENDS, backend.name, backend.registered)

@@ -53,13 +53,14 @@ def test_a_backend_that_does_not_run_is_refused_with_the_reason_and_what_does() 
     assert "On cuda these run: sdpa, eager." in refused.value.hint
 
 
-def test_xformers_on_the_cpu_is_refused() -> None:
-    with pytest.raises(UsageError, match="--attention xformers does not run here: "):
-        resolve_attention("xformers", CPU, torch.float32)
+@pytest.mark.parametrize("name", ["xformers", "flash_attention_2"])
+def test_what_needs_cuda_is_refused_on_the_cpu(name: str) -> None:
+    with pytest.raises(UsageError, match=f"--attention {name} does not run here: (?s:.*)On cpu these run: sdpa, eager"):
+        resolve_attention(name, CPU, torch.float32)
 
 
 def test_an_unknown_backend_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="Allowed: auto, xformers, sdpa, eager"):
+    with pytest.raises(UsageError, match="Allowed: auto, xformers, flash_attention_2, sdpa, eager"):
         resolve_attention("flash", CPU, torch.float32)
 
 

@@ -44,13 +44,15 @@ class OwnMask(MemoryEfficientOperator):
 @pytest.mark.usefixtures("_installed")
 def test_its_own_mask_keeps_the_sequences_apart() -> None:
     torch.manual_seed(0)
-    states = [torch.randn(1, 3, sum(LENGTHS), 5, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    query, key, value = (torch.randn(1, 3, sum(LENGTHS), 5, dtype=torch.float64, requires_grad=True) for _ in range(3))
     found, expected = (
-        attend(*states, Packing.of(LENGTHS), 0.37, 0.0) for attend in (attention_by(OwnMask()), plain_attention)
+        attend(query, key, value, Packing.of(LENGTHS), 0.37, 0.0)
+        for attend in (attention_by(OwnMask()), plain_attention)
     )
     torch.testing.assert_close(found, expected)
     towards = torch.randn_like(found)
-    torch.testing.assert_close(*(torch.autograd.grad(output, states, towards) for output in (found, expected)))
+    gradients, plain = (torch.autograd.grad(output, (query, key, value), towards) for output in (found, expected))
+    torch.testing.assert_close(gradients, plain)
 
 
 @pytest.mark.usefixtures("_installed")
@@ -71,9 +73,9 @@ def test_each_of_its_operators_has_a_reason_on_the_cpu() -> None:
 @pytest.mark.usefixtures("_installed")
 def test_it_is_called_with_arguments_that_it_takes() -> None:
     """Up to the choice of an operator, of which there is none for the CPU."""
-    states = [torch.zeros(1, 3, sum(LENGTHS), 8) for _ in range(3)]
+    state = torch.zeros(1, 3, sum(LENGTHS), 8)
     with pytest.raises(NotImplementedError, match=r"No operator found for `memory_efficient_attention_forward`"):
-        attention_by(MemoryEfficientOperator())(*states, Packing.of(LENGTHS), 0.37, 0.0)
+        attention_by(MemoryEfficientOperator())(state, state, state, Packing.of(LENGTHS), 0.37, 0.0)
 
 
 @pytest.mark.usefixtures("_installed")
