@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 varlen_attn: Any
 try:
     varlen_attn = import_module("torch.nn.attention.varlen").varlen_attn
-except ImportError:  # torch before 2.10
+except ImportError:  # an older torch
     varlen_attn = None
 
 __all__ = ["attention_by_runs", "sdpa", "varlen_attention"]
