@@ -13,7 +13,7 @@ import torch
 from reldistill.cache import cache_folder
 from reldistill.cost import measured_rate
 from reldistill.distillation.device import bf16_is_fast, memory_bytes, precision_name, resolve_device, resolve_precision
-from reldistill.encoder import ATTENTION_BACKENDS
+from reldistill.encoder import attention_reasons
 from reldistill.hub.connection import hub_answers
 from reldistill.registry import Registry
 
@@ -44,7 +44,7 @@ def examine(registry: Registry) -> dict[str, Any]:
             name: round(measured_rate(device, dtype) / 1e9, 1)
             for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
         },
-        "attention": sorted(ATTENTION_BACKENDS),
+        "attention": attention_reasons(device, precision),
         "cache": str(cache),
         "cache_free_gib": round(shutil.disk_usage(existing).free / 2**30, 1),
         "hub": _hub(),

@@ -26,9 +26,9 @@ __all__ = [
 
 FP32 = 4
 
-MAPS_KEPT = {"cpu": 3, "cuda": 0, "mps": 3}
+MAPS_KEPT = {"cpu": 0, "cuda": 0, "mps": 3}
 """Attention maps ``[h, n, n]`` of fp32 that a layer keeps for backward: torch's attention with dropout keeps the
-probabilities, the noise, and their product, but for CUDA's fused kernels."""
+probabilities, the noise, and their product. Fused kernels, ours on a CPU and those of CUDA, keep none."""
 
 NOISE_BYTES = {"cuda": 1}
 """Bytes that dropout keeps for an element; elsewhere as many as the element has."""
@@ -104,8 +104,9 @@ def activation_bytes(
 
     Of the embeddings: the sum and its noise, ``2dT``. Of a whole layer: inputs of its four linear maps ``3dT + fT``
     (query, key and value share theirs), inputs of its two LayerNorms ``2dT`` in fp32, noise of two dropouts ``2dT``,
-    query, key and value ``3dT``, the input of GELU ``fT``, and :data:`MAPS_KEPT` maps ``hS``. Of the last layer: the
-    input of its projections ``dT``. In bf16 also a copy of each matrix in bf16; and, where maps are kept, query, key
+    query, key and value ``3dT``, the input of GELU ``fT``, and :data:`MAPS_KEPT` maps ``hS``, or where none is kept a
+    number for each row ``hT``. Of the last layer: the
+    input of its projections ``dT``. In bf16 each projection has an input of its own, and there is a copy of each matrix in bf16; and, where maps are kept, query, key
     and value in fp32 beside those in bf16, for these products run in fp32.
     """
     model, whole = size.model, size.layers - 1
@@ -114,9 +115,12 @@ def activation_bytes(
     noise = NOISE_BYTES.get(device, low)
     embeddings = d * (FP32 + NOISE_BYTES.get(device, FP32))
     kept_twice = 3 * FP32 if maps and low != FP32 else 0
-    layer = d * (3 * low + 2 * FP32 + 2 * noise + 3 * low + kept_twice) + 2 * f * low
+    # Autocast makes a copy of its input in bf16 for each of query, key and value.
+    inputs, last = (3, 1) if low == FP32 else (5, size.projections)
+    layer = d * (inputs * low + 2 * FP32 + 2 * noise + 3 * low + kept_twice) + 2 * f * low
     copies = encoder_parameters(size).matrices * low if low != FP32 else 0
-    rest = tokens * (whole * layer + d * low) + whole * maps * FP32 * model.attention_heads * squares + copies
+    of_maps = model.attention_heads * (maps * squares if maps else tokens)
+    rest = tokens * (whole * layer + last * d * low) + whole * FP32 * of_maps + copies
     return Bytes(round(tokens * embeddings), round(rest))
 
 

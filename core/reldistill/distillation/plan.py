@@ -34,6 +34,7 @@ from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.distillation.resolve import check_length, check_memory, resolve_layers, resolve_relation_heads
 from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
+from reldistill.encoder import resolve_attention
 from reldistill.errors import UsageError
 from reldistill.layers import LayerPair
 from reldistill.registry import PluginSource, blame
@@ -158,6 +159,7 @@ def make_plan(
             f"--max-length {config.max_length}: the tokenizer puts {special} special tokens around each sequence"
         )
     device = resolve_device(config.device)
+    precision = resolve_precision(config.precision, device)
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
 
@@ -194,8 +196,8 @@ def make_plan(
         adam_beta2=beta2,
         micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
         device=device,
-        precision=resolve_precision(config.precision, device),
-        attention="sdpa" if config.attention == "auto" else config.attention,
+        precision=precision,
+        attention=resolve_attention(config.attention, device, precision, _head_widths(teacher, shape)),
         data=str(source) + _mixed(config, source),
         data_names=source.names + _mixed(config, source),
         plugins=tuple(dict.fromkeys(plugins)),
@@ -218,6 +220,12 @@ def plan_size(teacher: Any, student: Any, pairs: Sequence[LayerPair], relations:
 def _rate(device: torch.device, precision: torch.dtype) -> float:
     """Measured once in a process: an estimate of days does not need it anew."""
     return measured_rate(device, precision, 0.5)
+
+
+def _head_widths(teacher: Teacher, shape: StudentShape) -> set[int]:
+    """Widths of the attention heads of both models."""
+    config = teacher.config
+    return {config.hidden_size // config.num_attention_heads, shape.hidden_size // shape.attention_heads}
 
 
 def _mixed(config: DistillConfig, source: TextSource) -> str:

@@ -1,8 +1,16 @@
 """Running an encoder up to the projections of a layer, on packed tokens, and no further."""
 
-from reldistill.encoder.attention import ATTENTION_BACKENDS
+from reldistill.encoder.attention import ATTENTION_BACKENDS, attention_reasons, resolve_attention
 from reldistill.encoder.encoder import Encoder
 from reldistill.encoder.load import load_teacher, student_encoder
 from reldistill.encoder.packed_tokens import PackedTokens
 
-__all__ = ["ATTENTION_BACKENDS", "Encoder", "PackedTokens", "load_teacher", "student_encoder"]
+__all__ = [
+    "ATTENTION_BACKENDS",
+    "Encoder",
+    "PackedTokens",
+    "attention_reasons",
+    "load_teacher",
+    "resolve_attention",
+    "student_encoder",
+]

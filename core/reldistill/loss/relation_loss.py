@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
+from torch import Tensor
 
 from reldistill.errors import UsageError
 from reldistill.loss.custom import custom_terms
+from reldistill.loss.native import native_obstacle, native_terms
 from reldistill.loss.reference import reference_terms
 from reldistill.loss.tiled import tiled_terms
 from reldistill.loss.triton_device import check_triton, triton_obstacle
 from reldistill.loss.triton_pairs import triton_terms
 from reldistill.relation import PairRelation, Relation
 from reldistill.relation_heads import check_relation_heads
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reldistill.states import AttentionStates
+from reldistill.states import AttentionStates
 
 __all__ = ["Kernel", "RelationLoss", "relation_loss"]
 
 R = TypeVar("R", bound=Relation)
 
-Kernel = Literal["auto", "reference", "tiled", "triton"]
+Kernel = Literal["auto", "reference", "tiled", "native", "triton"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,8 @@ def relation_loss(
         sequences: what to divide by. Default: the sequences given. A trainer that cuts a global batch into parts
             passes the number of sequences of the whole, so that the sum over parts is the loss of the whole.
         kernel: ``reference`` is the formula in plain lines, one sequence at a time. ``tiled`` gives the same without
-            ever storing a ``[sequences, heads, n, n]`` tensor. ``auto`` takes ``tiled``.
+            ever storing a ``[sequences, heads, n, n]`` tensor, in any dtype on any device. ``native`` is that compiled, for
+            states in fp32 or bf16 on a CPU, and ``triton`` for CUDA. ``auto`` takes the fastest that runs.
 
     Computed in fp32, or in the dtype of the states where that is wider. Without a sequence the loss is 0.
 
@@ -90,11 +89,7 @@ def relation_loss(
         raise ValueError(f"a loss cannot be divided by {divisor} sequences")
 
     device = student.cu_seqlens.device
-    if kernel == "triton" and pairs:
-        check_triton(device)
-    elif kernel == "auto" and device.type == "cuda" and triton_obstacle(device) is None:
-        kernel = "triton"
-    pair_terms = triton_terms if kernel == "triton" else tiled_terms
+    pair_terms = _pair_terms(kernel, teacher, student) if pairs else tiled_terms
 
     with torch.autocast(device.type, enabled=False):  # bf16 products are for the models, not for the loss
         if kernel == "reference":
@@ -106,3 +101,23 @@ def relation_loss(
             total = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
             terms = {relation: term for _, some in parts for relation, term in some.items()}
     return RelationLoss(total=total, terms={relation.name: terms[relation].detach() for relation in weights})
+
+
+PairTerms = Callable[
+    [AttentionStates, AttentionStates, Mapping[PairRelation, float], int, int], tuple[Tensor, dict[Relation, Tensor]]
+]
+
+
+def _pair_terms(kernel: Kernel, teacher: AttentionStates, student: AttentionStates) -> PairTerms:
+    """What computes the pair relations of these states."""
+    device = student.cu_seqlens.device
+    native = native_obstacle(teacher, student)
+    if kernel == "auto":
+        on_gpu = device.type == "cuda" and triton_obstacle(device) is None
+        kernel = "triton" if on_gpu else "tiled" if native else "native"
+    elif kernel == "triton":
+        check_triton(device)
+    elif kernel == "native" and native:
+        raise UsageError(f"the loss kernel 'native' cannot run: {native}", hint="Take the kernel 'auto' or 'tiled'.")
+    kernels: dict[Kernel, PairTerms] = {"native": native_terms, "tiled": tiled_terms, "triton": triton_terms}
+    return kernels.get(kernel, tiled_terms)

@@ -64,7 +64,7 @@ pub(crate) fn attention_backward(
 /// Elements of a head.
 fn width(heads: usize, inputs: &[Array<'_>; 3], dropout: f32) -> PyResult<usize> {
     let width = inputs[0].width();
-    if heads == 0 || width % heads != 0 {
+    if heads == 0 || !width.is_multiple_of(heads) {
         return Err(PyValueError::new_err(format!("{heads} attention heads do not divide the width {width}")));
     }
     if !(0.0..1.0).contains(&dropout) {

@@ -80,7 +80,7 @@ def test_weights_gradients_and_moments_are_exact(tmp_path: Path, precision: torc
 @pytest.mark.parametrize("lengths", [(7, 5, 9, 4, 6), (31, 120)], ids=str)
 def test_activations_kept_for_backward(lengths: tuple[int, ...], precision: torch.dtype) -> None:
     model = new_student(STUDENT, 0)
-    student = student_encoder(model, BERT, [3], NEEDS).train()
+    student = student_encoder(model, BERT, [3], NEEDS, attention="native").train()
     weights = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept: dict[int, Tensor] = {}
 
