@@ -12,7 +12,7 @@ fn main() {
     let tokens: usize = std::env::args().nth(1).map_or(128, |length| length.parse().expect("a length"));
     let lengths = vec![tokens; 512usize.div_ceil(tokens)];
     let total = tokens * lengths.len();
-    let [teacher, student] = WIDTHS.map(|width| (0..total * width).map(|i| noise(i)).collect::<Vec<f32>>());
+    let [teacher, student] = WIDTHS.map(|width| (0..total * width).map(noise).collect::<Vec<f32>>());
     let mut gradient = vec![vec![0.0; total * WIDTHS[1]]; 3];
     let problem = Problem {
         lengths: &lengths,
