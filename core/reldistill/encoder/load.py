@@ -59,6 +59,9 @@ def read_weights(
 ) -> PreTrainedModel:
     """A model of this class with the weights of a local folder; what the class does not hold is not read.
 
+    Files are mapped, not read whole, also those that torch pickled since 1.6: a tensor that changes its dtype is in
+    memory once, in the new one, and a tensor that keeps it stays in the file's pages.
+
     Raises :class:`CheckpointError` where a weight is missing or has another shape, but for those whose names begin
     with ``may_lack``.
     """
