@@ -33,7 +33,7 @@ def found() -> dict[str, Any]:
 def test_json_holds_all_that_a_report_of_a_fault_needs(found: dict[str, Any]) -> None:
     assert set(found) == {
         "python", "packages", "cores", "threads", "memory_gib", "device", "device_name", "bf16_in_hardware",
-        "precision_auto", "matmul_gflops", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
+        "precision_auto", "matmul_gflops", "loss_kernels", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
     }  # fmt: skip
 
 
@@ -50,6 +50,14 @@ def test_it_tells_which_attention_backends_run_and_why_the_others_do_not(found: 
         assert backend["runs"] == (backend["reason"] is None)
     # Its operators one by one where it is installed.
     assert bool(backends["xformers"]["operators"]) == (found["packages"]["xformers"] is not None)
+
+
+def test_it_tells_which_kernels_of_the_loss_run(found: dict[str, Any]) -> None:
+    kernels = found["loss_kernels"]
+    assert set(kernels) == {"reference", "tiled", "native", "triton"}
+    assert kernels["tiled"] == {"runs": True, "reason": None}
+    assert all(kernel["runs"] == (kernel["reason"] is None) for kernel in kernels.values())
+    assert kernels["native"]["runs"] == (found["device"] == "cpu")
 
 
 def test_a_backend_that_does_not_run_stands_in_the_table_with_its_reason(found: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from reldistill.native_arrays import NATIVE_DTYPES, native_array
 from reldistill_loader._native import relation_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from torch import Tensor
 
@@ -27,13 +27,12 @@ __all__ = ["native_obstacle", "native_terms"]
 PROJECTIONS = ("query", "key", "value")
 
 
-def native_obstacle(teacher: AttentionStates, student: AttentionStates) -> str | None:
-    """Why the kernel does not take these states; None where it does."""
-    if (device := student.cu_seqlens.device.type) != "cpu":
-        return f"it runs on a CPU, and the states are on {device}"
-    dtypes = {state.dtype for states in (teacher, student) for _, state in states.present()}
-    if wrong := dtypes - NATIVE_DTYPES:
-        return f"it takes fp32 and bf16, and the states are in {', '.join(str(dtype) for dtype in wrong)}"
+def native_obstacle(device: torch.device, dtypes: Iterable[torch.dtype] = ()) -> str | None:
+    """Why the kernel does not take states of these dtypes there; None where it does."""
+    if device.type != "cpu":
+        return f"it runs on a CPU, and the states are on {device.type}"
+    if wrong := set(dtypes) - NATIVE_DTYPES:
+        return f"it takes fp32 and bf16, and the states are in {', '.join(sorted(str(dtype) for dtype in wrong))}"
     return None
 
 

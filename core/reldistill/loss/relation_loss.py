@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from reldistill.relation import PairRelation, Relation
 from reldistill.relation_heads import check_relation_heads
 from reldistill.states import AttentionStates
 
-__all__ = ["Kernel", "RelationLoss", "relation_loss"]
+__all__ = ["Kernel", "RelationLoss", "kernel_reasons", "relation_loss"]
 
 R = TypeVar("R", bound=Relation)
 
@@ -111,7 +111,7 @@ PairTerms = Callable[
 def _pair_terms(kernel: Kernel, teacher: AttentionStates, student: AttentionStates) -> PairTerms:
     """What computes the pair relations of these states."""
     device = student.cu_seqlens.device
-    native = native_obstacle(teacher, student)
+    native = native_obstacle(device, {state.dtype for states in (teacher, student) for _, state in states.present()})
     if kernel == "auto":
         on_gpu = device.type == "cuda" and triton_obstacle(device) is None
         kernel = "triton" if on_gpu else "tiled" if native else "native"
@@ -121,3 +121,14 @@ def _pair_terms(kernel: Kernel, teacher: AttentionStates, student: AttentionStat
         raise UsageError(f"the loss kernel 'native' cannot run: {native}", hint="Take the kernel 'auto' or 'tiled'.")
     kernels: dict[Kernel, PairTerms] = {"native": native_terms, "tiled": tiled_terms, "triton": triton_terms}
     return kernels.get(kernel, tiled_terms)
+
+
+def kernel_reasons(device: torch.device) -> dict[str, dict[str, Any]]:
+    """Each kernel -> whether it ``runs`` on this device, and the ``reason`` why not."""
+    obstacle = triton_obstacle(device)
+    reasons = {"native": native_obstacle(device), "triton": obstacle[0] if obstacle else None}
+    return {
+        name: {"runs": reasons.get(name) is None, "reason": reasons.get(name)}
+        for name in get_args(Kernel)
+        if name != "auto"
+    }
