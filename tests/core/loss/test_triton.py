@@ -102,5 +102,5 @@ def test_auto_takes_tiled_on_the_cpu() -> None:
 def test_an_unknown_kernel_is_refused_with_those_there_are() -> None:
     states = random_states([3], 12, seed=1)
     unknown: Any = "cuda"
-    with pytest.raises(UsageError, match="auto, reference, tiled, triton"):
+    with pytest.raises(UsageError, match="auto, reference, tiled, native, triton"):
         relation_loss(states, states, {QQ: 1.0}, 2, kernel=unknown)
