@@ -40,8 +40,9 @@ docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.
 	$(BIN)/zensical serve
 
-bench: $(VENV)/.dev ## Measure the loss kernels side by side; writes benchmarks/results/.
-	$(BIN)/python benchmarks/relation_loss.py
+bench: $(VENV)/.dev ## Measure the loss and a training step side by side with others; takes half an hour.
+	$(BIN)/minictl bench loss
+	$(BIN)/minictl bench step bert-128
 
 FUZZ_SECONDS ?= 300
 fuzz: ## Throw damaged manifests and shards at the loader, FUZZ_SECONDS each; needs cargo-fuzz and a nightly compiler.

@@ -16,28 +16,75 @@ PAGE = DOCS / "performance.md"
 RESULTS = DOCS.parent / "benchmarks" / "results"
 
 
+def spread(figures: dict[str, float], digits: int = 1) -> str:
+    """Median, least and greatest."""
+    median, least, greatest = (f"{figures[name]:,.{digits}f}" for name in ("median", "least", "greatest"))
+    return f"{median} ({least} to {greatest})"
+
+
 def loss_table(found: dict[str, Any]) -> str:
-    """Of ``benchmarks/relation_loss.py``."""
+    """Of ``minictl bench loss``."""
     rows = [
-        "| loss | milliseconds, median (least to most) | times the tiled kernel (least to most) | memory added, MiB "
+        "| at most | loss | milliseconds, median (least to most) | times native | memory added, MiB "
         "| share of the matrix product rate |",
-        "|---|---|---|---|---|",
+        "|---|---|---|---|---|---|",
     ]
-    for name, row in found["results"].items():
-        seconds, ratio = row["seconds"], row["slower_than_tiled"]
-        rows.append(
-            f"| {name} | {seconds['median'] * 1e3:.0f} ({seconds['least'] * 1e3:.0f} to {seconds['most'] * 1e3:.0f}) "
-            f"| {ratio['median']:.1f} ({ratio['least']:.1f} to {ratio['most']:.1f}) | {row['added_memory_mib']:.0f} "
-            f"| {row['share_of_matrix_product_rate']:.0%} |"
-        )
-    work, machine = found["workload"], found["machine"]
-    widths, lengths = work["widths"], ", ".join(map(str, work["lengths"]))
+    for size in found["lengths"]:
+        for name, row in size["contestants"].items():
+            rows.append(
+                f"| {size['longest']} | {name} | {spread(row['milliseconds'])} | {spread(row['times_the_native_kernel'])} "
+                f"| {row['added_mib']['median']:.0f} | {row['share_of_matrix_product_rate']['median']:.0%} |"
+            )
+    machine, rate = found["environment"], found["lengths"][0]["matrix_product_gflops"]
     rows += [
         "",
-        f"{work['sequences']} sequences of {lengths} tokens, {work['relation_heads']} relation heads, widths {widths[0]} and "
-        f"{widths[1]}, three self relations, fp32, {work['rounds']} interleaved rounds, {machine['processor']}, "
-        f"{machine['threads']} threads, torch {machine['torch']}. A 1024-wide fp32 product ran at "
-        f"{found['matrix_product_gflops']:.0f} GFLOP/s in the same run.",
+        f"Relations {', '.join(found['relations'])}; eight sequences, the shortest just over half as long as the longest; 48 relation "
+        f"heads, widths 768 and 384, fp32; {found['rounds']} rounds in turns, {machine['cores']} cores of "
+        f"{machine['processor']}, torch {machine['versions']['torch']}. Matrix products in fp32: {spread(rate, 0)} GFLOP/s.",
+    ]
+    return "\n".join(rows)
+
+
+def step_table(found: dict[str, Any]) -> str:
+    """Of ``minictl bench step``."""
+    rows = [
+        "| | seconds a step, median (least to most) | times ours | peak memory, MiB | share of the matrix product rate |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in found["contestants"].items():
+        rows.append(
+            f"| {name} | {spread(row['seconds'], 2)} | {spread(row['times_ours'], 2)} "
+            f"| {row['peak_mib_above_imports']['median']:,.0f} | {row['share_of_matrix_product_rate']['median']:.0%} |"
+        )
+    work, machine = found["workload"], found["environment"]
+    rows += [
+        "",
+        f"{work['what']}, 12x768 to 6x384, {', '.join(work['relations'])}: {work['sequences']} sequences, {work['tokens']:,} tokens, "
+        f"{work['mean_length']:.0f} on average; {found['precision']}; {found['rounds']} rounds in turns, {machine['cores']} cores of "
+        f"{machine['processor']}, torch {machine['versions']['torch']}. Matrix products in {found['precision']}: "
+        f"{spread(found['matrix_product_gflops'], 0)} GFLOP/s; necessary are {found['necessary_tflops']:.2f} TFLOP a step. Memory is "
+        "what a process takes beyond Python and the libraries, models and optimiser included.",
+    ]
+    return "\n".join(rows)
+
+
+def loading_table(found: dict[str, Any]) -> str:
+    """Of ``benchmarks/loading_memory.py``."""
+    rows = [
+        "| teacher | read up to layer | how | tensors, MiB | peak memory, MiB | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for teacher in found["teachers"]:
+        for name, row in teacher["ways"].items():
+            rows.append(
+                f"| {teacher['teacher']} | {teacher['cut_at_layer']} | {name} | {row['tensors_mib']:,.0f} "
+                f"| {spread(row['peak_mib'], 0)} | {spread(row['seconds'], 2)} |"
+            )
+    machine = found["environment"]
+    rows += [
+        "",
+        f"{found['dtype']}; anonymous memory beyond what Python and the libraries take; {found['rounds']} rounds, "
+        f"{machine['processor']}, transformers {machine['versions']['transformers']}.",
     ]
     return "\n".join(rows)
 
@@ -90,10 +137,6 @@ def tokenize_table(found: dict[str, Any]) -> str:
 
 def load_table(found: dict[str, Any]) -> str:
     """Of ``minictl bench load``."""
-
-    def spread(figures: dict[str, float], digits: int = 1) -> str:
-        median, least, greatest = (f"{figures[name]:,.{digits}f}" for name in ("median", "least", "greatest"))
-        return f"{median} ({least} to {greatest})"
 
     rows = [
         "| what feeds | million tokens a second, median (least to most) | CPU ms a batch | peak memory, MiB "
@@ -172,7 +215,12 @@ def rendered(page: str) -> str:
 
 
 TABLES = (
-    ("relation_loss", loss_table),
+    ("step_bert-128", step_table),
+    ("step_bert-512", step_table),
+    ("step_xlmr-128", step_table),
+    ("loss", loss_table),
+    ("loss_nine", loss_table),
+    ("loading_memory", loading_table),
     ("tokenize", tokenize_table),
     ("tokenizing_memory", memory_table),
     ("load_256x128", load_table),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
 
@@ -14,14 +14,18 @@ __all__ = ["with_config_options"]
 C = TypeVar("C")
 
 
-def with_config_options(config_type: type[C], body: Callable[..., None]) -> Callable[..., None]:
+def with_config_options(
+    config_type: type[C], body: Callable[..., None], only: Collection[str] | None = None
+) -> Callable[..., None]:
     """A Typer command with one option for each field of ``config_type``, and those of ``body`` behind them.
 
     ``body`` is called with the configuration as its first argument; its other parameters carry Typer annotations.
+    Fields that are not in ``only`` keep their defaults and have no option.
     """
     types = get_type_hints(config_type)
-    names = [f.name for f in fields(config_type)]  # type: ignore[arg-type]
-    parameters = [_parameter(f, types[f.name]) for f in fields(config_type)]  # type: ignore[arg-type]
+    chosen = [f for f in fields(config_type) if only is None or f.name in only]  # type: ignore[arg-type]
+    names = [f.name for f in chosen]
+    parameters = [_parameter(f, types[f.name]) for f in chosen]
     own = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(body, eval_str=True).parameters.values()][1:]
 
     def command(**values: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reldistill_cli.commands import bench, data, demo, distill, doctor, plugins
+from reldistill_cli.commands import bench, data, demo, distill, doctor, plan, plugins
 from reldistill_cli.failures import GuardedGroup, show_tracebacks
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 data, 4 plugin, 5 checkpoint, 130 interrupted.",
 )  # fmt: skip
 app.command("distill")(distill.command)
+app.command("plan")(plan.command)
 app.add_typer(data.app, name="data")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(bench.app, name="bench")

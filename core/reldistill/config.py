@@ -15,7 +15,7 @@ __all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
 CHOICES = {
     "init": ("random", "truncate"),
     "precision": ("auto", "fp32", "bf16"),
-    "attention": ("auto", "sdpa", "eager"),
+    "attention": ("auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
 }
 
@@ -94,8 +94,11 @@ class DistillConfig:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto takes bf16 where the device is fast at it.", "auto", panel="Machine"
     )
-    attention: Literal["auto", "sdpa", "eager"] = option(
-        "Attention backend; eager is the slow oracle.", "auto", panel="Machine"
+    attention: Literal["auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"] = option(
+        "Attention backend: auto is xformers on CUDA where it runs, else sdpa; eager is the slow oracle. "
+        "`minictl doctor` tells which run here.",
+        "auto",
+        panel="Machine",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("Where to run.", "auto", panel="Machine")
     compile: bool = option(

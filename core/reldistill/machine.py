@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from reldistill.cache import cache_folder
-from reldistill.distillation.cost import measured_rate
+from reldistill.cost import measured_rate
 from reldistill.distillation.device import bf16_is_fast, memory_bytes, precision_name, resolve_device, resolve_precision
-from reldistill.encoder import ATTENTION_BACKENDS
+from reldistill.encoder import attention_reasons
 from reldistill.hub.connection import hub_answers
+from reldistill.loss import kernel_reasons
 from reldistill.registry import Registry
 
 __all__ = ["examine"]
@@ -23,7 +24,7 @@ PACKAGES = ("reldistill", "torch", "transformers", "tokenizers", "huggingface_hu
 
 
 def examine(registry: Registry) -> dict[str, Any]:
-    """Versions, devices, measured speed of matrix products, attention backends, folders, Hub and plugins."""
+    """Versions, devices, measured speed of matrix products, loss kernels, attention backends, folders, Hub and plugins."""
     device = resolve_device("auto")
     precision = resolve_precision("auto", device)
     cache = cache_folder()
@@ -44,7 +45,8 @@ def examine(registry: Registry) -> dict[str, Any]:
             name: round(measured_rate(device, dtype) / 1e9, 1)
             for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
         },
-        "attention": sorted(ATTENTION_BACKENDS),
+        "loss_kernels": kernel_reasons(device),
+        "attention": attention_reasons(device, precision),
         "cache": str(cache),
         "cache_free_gib": round(shutil.disk_usage(existing).free / 2**30, 1),
         "hub": _hub(),

@@ -191,6 +191,13 @@ def test_a_number_out_of_range_names_its_option(run: Any) -> None:
     check_refused(run(batch_size=0), USAGE, "error: --batch-size 0: must be at least 1")
 
 
+def test_an_attention_backend_that_does_not_run_here_is_refused_with_those_that_do(run: Any) -> None:
+    check_refused(
+        run(attention="flash_attention_2"), USAGE,
+        "error: --attention flash_attention_2 does not run here: it needs CUDA, this is cpu", "On cpu these run: native, sdpa, eager.",
+    )  # fmt: skip
+
+
 # ---- data ---------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hostile_plugins import PluginFolder
+from reldistill.encoder import ATTENTION_BACKENDS
 from reldistill_cli.main import app
 
 
@@ -32,13 +33,39 @@ def found() -> dict[str, Any]:
 def test_json_holds_all_that_a_report_of_a_fault_needs(found: dict[str, Any]) -> None:
     assert set(found) == {
         "python", "packages", "cores", "threads", "memory_gib", "device", "device_name", "bf16_in_hardware",
-        "precision_auto", "matmul_gflops", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
+        "precision_auto", "matmul_gflops", "loss_kernels", "attention", "cache", "cache_free_gib", "hub", "plugins_left_out",
     }  # fmt: skip
 
 
 def test_it_measures_the_speed_of_both_precisions(found: dict[str, Any]) -> None:
     assert set(found["matmul_gflops"]) == {"fp32", "bf16"}
     assert all(rate > 0 for rate in found["matmul_gflops"].values())
+
+
+def test_it_tells_which_attention_backends_run_and_why_the_others_do_not(found: dict[str, Any]) -> None:
+    backends = found["attention"]
+    assert set(backends) == set(ATTENTION_BACKENDS)
+    assert backends["sdpa"] == backends["eager"] == {"runs": True, "reason": None}
+    for backend in backends.values():
+        assert backend["runs"] == (backend["reason"] is None)
+    # Its operators one by one where it is installed.
+    assert bool(backends["xformers"]["operators"]) == (found["packages"]["xformers"] is not None)
+
+
+def test_it_tells_which_kernels_of_the_loss_run(found: dict[str, Any]) -> None:
+    kernels = found["loss_kernels"]
+    assert set(kernels) == {"reference", "tiled", "native", "triton"}
+    assert kernels["tiled"] == {"runs": True, "reason": None}
+    assert all(kernel["runs"] == (kernel["reason"] is None) for kernel in kernels.values())
+    assert kernels["native"]["runs"] == (found["device"] == "cpu")
+
+
+def test_a_backend_that_does_not_run_stands_in_the_table_with_its_reason(found: dict[str, Any]) -> None:
+    shown = " ".join(CliRunner().invoke(app, ["doctor"]).stdout.split())
+    assert "sdpa runs" in shown
+    for name, backend in found["attention"].items():
+        if not backend["runs"]:
+            assert f"{name} does not run: {' '.join(backend['reason'].split())}" in shown
 
 
 def test_it_says_that_the_hub_was_not_asked(found: dict[str, Any]) -> None:

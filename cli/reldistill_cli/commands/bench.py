@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reldistill_cli.commands.bench_load import load
+from reldistill_cli.commands.bench_loss import loss
+from reldistill_cli.commands.bench_step import step
 from reldistill_cli.output import console, print_json
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Measure this machine, side by side with other libraries.")
 app.command("load")(load)
+app.command("loss")(loss)
+app.command("step")(step)
 
 
 @app.callback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,12 +13,12 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from reldistill.errors import PluginError, UsageError, in_one_line
-from reldistill.hub.models import VOCABULARY_FILES, fetch_model
+from reldistill.hub.models import VOCABULARY_FILES, fetch_config, fetch_model
 from reldistill.local_path import local_path
 from reldistill.registry import RESTRICTION, Provided, Registry, not_provided
 from reldistill.teacher import TeacherAdapter
 
-__all__ = ["Teacher", "locate_teacher"]
+__all__ = ["Teacher", "locate_config", "locate_teacher"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,18 @@ def locate_teacher(name: str, registry: Registry) -> Teacher:
 
     Raises :class:`UsageError` where there is none, or none of a family that is known.
     """
+    return _locate(name, registry, lambda hub_id: fetch_model(hub_id, weights=False))
+
+
+def locate_config(name: str, registry: Registry) -> Teacher:
+    """The same of a teacher that is only to be looked at: nothing but its config.json is needed, or fetched.
+
+    Raises what :func:`locate_teacher` raises.
+    """
+    return _locate(name, registry, fetch_config)
+
+
+def _locate(name: str, registry: Registry, fetch: Callable[[str], Path]) -> Teacher:
     path = local_path(name)
     if path.is_dir():
         return _open(path.resolve().name, path, registry, name)
@@ -131,7 +144,7 @@ def locate_teacher(name: str, registry: Registry) -> Teacher:
             registry.failures,
         )
     label = typed if typed in aliases else name.rpartition("/")[2]
-    return _open(label, fetch_model(hub_id, weights=False), registry, name, hub_id)
+    return _open(label, fetch(hub_id), registry, name, hub_id)
 
 
 def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str | None = None) -> Teacher:

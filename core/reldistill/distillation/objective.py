@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from reldistill.loss import RelationLoss, relation_loss
+from reldistill.loss import Kernel, RelationLoss, relation_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,7 @@ class Objective:
     relations: Mapping[Relation, float]
     relation_heads: int
     precision: torch.dtype
+    kernel: Kernel = "auto"
 
     def __call__(self, student: Encoder, tokens: PackedTokens, sequences: int) -> RelationLoss:
         """The part that these tokens have in the loss of a global batch of ``sequences`` sequences."""
@@ -49,6 +50,7 @@ class Objective:
                 self.relations,
                 self.relation_heads,
                 sequences=sequences,
+                kernel=self.kernel,
             )
             total = pair.weight * loss.total if total is None else total + pair.weight * loss.total
             for name, term in loss.terms.items():

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PretrainedConfig
 
 from reldistill.config import DistillConfig, parse_mixing
+from reldistill.cost import (
+    EFFICIENCY,
+    EncoderSize,
+    Lengths,
+    LossSize,
+    ModelSize,
+    StepSize,
+    measured_rate,
+    step_flops,
+    step_memory,
+)
 from reldistill.distillation import paper_defaults
-from reldistill.distillation.cost import EFFICIENCY, EncoderSize, measured_rate, step_flops, training_bytes
 from reldistill.distillation.device import (
     default_micro_batch_tokens,
-    memory_bytes,
     precision_name,
     resolve_device,
     resolve_precision,
 )
 from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights
+from reldistill.distillation.resolve import check_length, check_memory, resolve_layers, resolve_relation_heads
 from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
-from reldistill.encoder import check_compiler
+from reldistill.encoder import check_compiler, resolve_attention
 from reldistill.errors import UsageError
-from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
+from reldistill.layers import LayerPair
 from reldistill.registry import PluginSource, blame
 from reldistill.relation import Relation
-from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
 from reldistill.teacher import StudentShape
 
 if TYPE_CHECKING:
     from reldistill.distillation.reporter import Reporter
     from reldistill.registry import Registry
-    from reldistill_loader import Corpus
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "plan_size"]
 
 
 @dataclass(frozen=True)
@@ -93,27 +102,20 @@ class Plan:
         """``fp32`` or ``bf16``."""
         return precision_name(self.precision)
 
-    def tokens(self, corpus: Corpus | None) -> float:
-        """Tokens of the whole run: by the corpus's mean length; without a corpus at most this many."""
-        mean = corpus.tokens / len(corpus) if corpus is not None else self.config.max_length
-        return self.steps * self.config.batch_size * mean
+    @property
+    def size(self) -> StepSize:
+        """The sizes that the cost of a step depends on."""
+        return plan_size(self.teacher.config, self.student_config, self.pairs, self.relations)
 
-    def seconds(self, corpus: Corpus | None) -> float:
+    def tokens(self, lengths: Lengths | None = None) -> float:
+        """Tokens of the whole run; without ``lengths`` at most this many."""
+        return self.steps * self.config.batch_size * (lengths or Lengths.alike(self.config.max_length)).mean
+
+    def seconds(self, lengths: Lengths | None = None) -> float:
         """Estimated time: the products of all tokens at a share of this machine's measured rate."""
-        length = corpus.tokens / len(corpus) if corpus is not None else self.config.max_length
-        projections = len(self.needs - {"hidden"})
-        flops = step_flops(
-            EncoderSize(
-                max(self.teacher_layers),
-                self.teacher.config.hidden_size,
-                self.teacher.config.intermediate_size,
-                projections,
-            ),
-            EncoderSize(self.shape.layers, self.shape.hidden_size, self.shape.intermediate_size, projections),
-            len(self.relations) * len(self.pairs),
-            length,
-        )
-        return self.tokens(corpus) * flops / (EFFICIENCY * measured_rate(self.device, self.precision))
+        squares = (lengths or Lengths.alike(self.config.max_length)).squares_per_token
+        flops = step_flops(self.size, 1, squares).total
+        return self.tokens(lengths) * flops / (EFFICIENCY * _rate(self.device, self.precision))
 
     def describe(self) -> dict[str, Any]:
         """The plan in plain values, for JSON and tables."""
@@ -151,32 +153,22 @@ def make_plan(
     Raises :class:`UsageError` or :class:`PluginError`.
     """
     shape = StudentShape.parse(config.student, config.student_heads, config.student_ffn or 0)
-    if config.max_length > teacher.longest:
-        raise UsageError(
-            f"--max-length {config.max_length}: {teacher.label} has positions for {teacher.longest} tokens",
-            hint=f"Pass --max-length {teacher.longest} or less.",
-        )
+    check_length(config, teacher)
     special = teacher.tokenizer.num_special_tokens_to_add()
     if config.max_length <= special:
         raise UsageError(
             f"--max-length {config.max_length}: the tokenizer puts {special} special tokens around each sequence"
         )
     device = resolve_device(config.device)
-    _check_memory(shape, teacher, device)
+    precision = resolve_precision(config.precision, device)
     if config.compile:
         check_compiler(device)
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
 
-    width = int(teacher.config.hidden_size)
-    context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, reporter.note)
-    pairs: Sequence[LayerPair] | None = explicit_pairs(config.layers, context)
-    if pairs is None:
-        strategy = registry.layer_strategies.get(config.layers.strip())
-        with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
-            pairs = tuple(strategy.thing.pairs(context))
-        plugins.append(strategy.source)
-    check_pairs(pairs, context, f"--layers {config.layers}")
+    pairs, strategy = resolve_layers(config, teacher, shape, registry, reporter.note)
+    if strategy is not None:
+        plugins.append(strategy)
 
     steps = config.steps or paper_defaults.steps(teacher.adapter.name)
     warmup = paper_defaults.warmup(steps) if config.warmup is None else config.warmup
@@ -191,49 +183,52 @@ def make_plan(
         student_config = teacher.adapter.student_config(teacher.config, shape)
     if config.init == "truncate":
         check_truncation(teacher, student_config)
+    relations = relation_weights(chosen)
+    size = plan_size(teacher.config, student_config, pairs, relations)
+    check_memory(config, step_memory(size, 0, 0), device)
     return Plan(
         config=config,
         teacher=teacher,
         shape=shape,
         student_config=student_config,
-        pairs=tuple(pairs),
-        relations=relation_weights(chosen),
-        relation_heads=_relation_heads(config, teacher, shape, reporter),
+        pairs=pairs,
+        relations=relations,
+        relation_heads=resolve_relation_heads(config, teacher, shape, reporter.note),
         steps=steps,
         warmup=warmup,
         adam_beta2=beta2,
         micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
         device=device,
-        precision=resolve_precision(config.precision, device),
-        attention="sdpa" if config.attention == "auto" else config.attention,
+        precision=precision,
+        attention=resolve_attention(config.attention, device, precision, _head_widths(teacher, shape)),
         data=str(source) + _mixed(config, source),
         data_names=source.names + _mixed(config, source),
         plugins=tuple(dict.fromkeys(plugins)),
     )
 
 
-def _check_memory(shape: StudentShape, teacher: Teacher, device: torch.device) -> None:
-    needed, there = training_bytes(shape, teacher.config.vocab_size), memory_bytes(device)
-    if there is not None and needed > there:
-        raise UsageError(
-            f"--student {shape.layers}x{shape.hidden_size}: weights, gradients and optimiser need about {needed / 2**30:,.0f} GiB, "
-            f"{device} has {there / 2**30:,.0f}",
-            hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
-        )
+def plan_size(teacher: Any, student: Any, pairs: Sequence[LayerPair], relations: Mapping[Relation, float]) -> StepSize:
+    """What the cost of a step depends on, from the configurations of both models and what is looked at."""
+    needs: frozenset[str] = frozenset().union(*(relation.needs for relation in relations))
+    projections = len(needs - {"hidden"})
+    teacher_model, student_model = ModelSize.of(teacher), ModelSize.of(student)
+    return StepSize(
+        teacher=EncoderSize(teacher_model, max(pair.teacher_layer for pair in pairs), projections),
+        student=EncoderSize(student_model, max(pair.student_layer for pair in pairs), projections),
+        loss=LossSize.of(relations, teacher_model.hidden_size, student_model.hidden_size, len(pairs)),
+    )
 
 
-def _relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, reporter: Reporter) -> int:
-    width = int(teacher.config.hidden_size)
-    if config.relation_heads is not None:
-        check_relation_heads(config.relation_heads, width, shape.hidden_size)
-        return config.relation_heads
-    default = paper_defaults.relation_heads(teacher.layers)
-    heads = nearest_relation_heads(default, width, shape.hidden_size)
-    if heads != default:
-        reporter.note(
-            f"relation heads: {heads}, because the default of {default} does not divide the widths {width} and {shape.hidden_size}"
-        )
-    return heads
+@cache
+def _rate(device: torch.device, precision: torch.dtype) -> float:
+    """Measured once in a process: an estimate of days does not need it anew."""
+    return measured_rate(device, precision, 0.5)
+
+
+def _head_widths(teacher: Teacher, shape: StudentShape) -> set[int]:
+    """Widths of the attention heads of both models."""
+    config = teacher.config
+    return {config.hidden_size // config.num_attention_heads, shape.hidden_size // shape.attention_heads}
 
 
 def _mixed(config: DistillConfig, source: TextSource) -> str:

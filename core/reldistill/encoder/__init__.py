@@ -1,6 +1,6 @@
 """Running an encoder up to the projections of a layer, on packed tokens, and no further."""
 
-from reldistill.encoder.attention import ATTENTION_BACKENDS
+from reldistill.encoder.attention import ATTENTION_BACKENDS, attention_reasons, resolve_attention
 from reldistill.encoder.compiled import check_compiler, compile_between_attention
 from reldistill.encoder.encoder import Encoder
 from reldistill.encoder.load import load_teacher, student_encoder
@@ -10,8 +10,10 @@ __all__ = [
     "ATTENTION_BACKENDS",
     "Encoder",
     "PackedTokens",
+    "attention_reasons",
     "check_compiler",
     "compile_between_attention",
     "load_teacher",
+    "resolve_attention",
     "student_encoder",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from reldistill.encoder.attention import LENGTHS
+from reldistill.encoder.attention import PACKING, Packing
 from reldistill.projections import ProjectionsOnly
 from reldistill.states import AttentionStates
 
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
             inputs["token_type_ids"] = torch.zeros_like(inputs["input_ids"])
         self._captured.clear()
         try:
-            self.model(**inputs, **{LENGTHS: tokens.lengths})
+            self.model(**inputs, **{PACKING: Packing(tokens.lengths, tokens.cu_seqlens)})
             return {layer: self._states(layer, tokens) for layer in self.layers}
         finally:
             self._captured.clear()

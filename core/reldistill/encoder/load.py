@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reldistill.teacher import TeacherAdapter
 
-__all__ = ["load_teacher", "model_class", "read_weights", "student_encoder"]
+__all__ = ["cut_class", "encoder_of", "load_teacher", "model_class", "read_weights", "student_encoder"]
 
 
 def load_teacher(
@@ -42,9 +42,9 @@ def load_teacher(
     The model is cut before its weights are read: what the layers do not need is never in memory.
     Raises what :func:`read_weights` raises.
     """
-    cut = _cut_class(model_class(config), adapter, layers)
+    cut = cut_class(model_class(config), adapter, layers)
     model = read_weights(cut, folder, config, dtype=dtype, attn_implementation=ATTENTION_BACKENDS[attention])
-    encoder = _encoder(model, adapter, layers, needs)
+    encoder = encoder_of(model, adapter, layers, needs)
     return encoder.requires_grad_(False).eval().to(device or torch.device("cpu"))
 
 
@@ -105,7 +105,7 @@ def student_encoder(
     shell: PreTrainedModel = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
     shell.set_attn_implementation(ATTENTION_BACKENDS[attention])
     adapter.cut(shell, layers)
-    encoder = _encoder(shell, adapter, layers, needs)
+    encoder = encoder_of(shell, adapter, layers, needs)
     model.requires_grad_(False)
     encoder.requires_grad_(True)
     return encoder
@@ -117,11 +117,14 @@ def model_class(config: PretrainedConfig) -> type[PreTrainedModel]:
     return found if isinstance(found, type) else found[0]
 
 
-def _encoder(model: PreTrainedModel, adapter: TeacherAdapter, layers: Sequence[int], needs: frozenset[str]) -> Encoder:
+def encoder_of(
+    model: PreTrainedModel, adapter: TeacherAdapter, layers: Sequence[int], needs: frozenset[str]
+) -> Encoder:
+    """The encoder of a model as it is, cut or whole."""
     return Encoder(model, {layer: adapter.projections(model, layer) for layer in sorted(layers)}, needs)
 
 
-def _cut_class(whole: type[PreTrainedModel], adapter: TeacherAdapter, layers: Sequence[int]) -> type[PreTrainedModel]:
+def cut_class(whole: type[PreTrainedModel], adapter: TeacherAdapter, layers: Sequence[int]) -> type[PreTrainedModel]:
     """The model class, cut as soon as it is built: transformers builds it without weights and then reads those it has."""
 
     def __init__(self: Any, config: PretrainedConfig, *args: Any, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from reldistill.errors import UsageError, in_one_line
 from reldistill.hub.connection import PATIENCE_SECONDS, HubUnreachable, ask, refusal, transport_errors
 
-__all__ = ["fetch_model"]
+__all__ = ["fetch_config", "fetch_model"]
 
 CONFIG_FILE = "config.json"
 # A vocabulary from which transformers can make a fast tokenizer, complete in itself …
@@ -37,6 +37,10 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
+LAYOUT = (
+    "A teacher is a repository in transformers' layout: config.json, a tokenizer, and PyTorch weights "
+    "(*.safetensors or pytorch_model*.bin)."
+)
 WEIGHT_FORMATS = (("model", ".safetensors"), ("pytorch_model", ".bin"))  # in order of preference
 
 
@@ -56,24 +60,17 @@ def fetch_model(repo_id: str, *, revision: str | None = None, weights: bool = Tr
             of reach and the cache without a complete copy, or a download that broke off.
         OSError: the local file system's own errors, such as a full disk.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
 
     try:
-        info = ask(lambda: HfApi().model_info(repo_id, revision=revision, timeout=PATIENCE_SECONDS))
+        files = _listing(repo_id, revision)
     except HubUnreachable as reason:
         return _cached_model(repo_id, revision, reason, weights=weights)
-    except transport_errors() as error:
-        _raise_refusal(error, repo_id, revision)
-    except ValueError as error:  # HFValidationError
-        raise UsageError(f"'{repo_id}' is neither a folder nor the name of a model on the Hub: {error}") from error
-
-    files = [sibling.rfilename for sibling in info.siblings or ()]
     missing = _missing_parts(files)
     if missing:
         raise UsageError(
             f"the model '{repo_id}' has no {' and no '.join(missing)}",
-            hint="A teacher is a repository in transformers' layout: config.json, a tokenizer, and PyTorch weights "
-            "(*.safetensors or pytorch_model*.bin).",
+            hint=LAYOUT,
         )
     wanted = [
         CONFIG_FILE,
@@ -89,6 +86,52 @@ def fetch_model(repo_id: str, *, revision: str | None = None, weights: bool = Tr
         _raise_refusal(error, repo_id, revision)
 
 
+def fetch_config(repo_id: str, *, revision: str | None = None) -> Path:
+    """Return a folder that holds a model repository's ``config.json``; nothing else is fetched.
+
+    As :func:`fetch_model` otherwise: without a connection the cache's copy is returned.
+
+    Raises:
+        UsageError: no such repository or revision, no permission, no config.json in it, the Hub out of reach and the
+            cache without a copy, or a download that broke off.
+        OSError: the local file system's own errors.
+    """
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+    try:
+        files = _listing(repo_id, revision)
+    except HubUnreachable as reason:
+        cached = try_to_load_from_cache(repo_id, CONFIG_FILE, revision=revision)
+        if isinstance(cached, str):
+            return Path(cached).parent
+        raise UsageError(
+            f"cannot fetch the configuration of '{repo_id}'{_at(revision)}: the Hugging Face Hub is out of reach "
+            f"({reason}), and the local cache ({constants.HF_HUB_CACHE}) does not hold it",
+            hint="To go on offline, pass a local folder that holds the model's config.json.",
+        ) from reason
+    if CONFIG_FILE not in files:
+        raise UsageError(f"the model '{repo_id}' has no {CONFIG_FILE}", hint=LAYOUT)
+    try:
+        return Path(hf_hub_download(repo_id, CONFIG_FILE, revision=revision)).parent
+    except (OSError, transport_errors()) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        _raise_refusal(error, repo_id, revision)
+
+
+def _listing(repo_id: str, revision: str | None) -> list[str]:
+    """The names of a repository's files. Raises :class:`HubUnreachable`, or :class:`UsageError` where it is refused."""
+    from huggingface_hub import HfApi
+
+    try:
+        info = ask(lambda: HfApi().model_info(repo_id, revision=revision, timeout=PATIENCE_SECONDS))
+    except transport_errors() as error:
+        _raise_refusal(error, repo_id, revision)
+    except ValueError as error:  # HFValidationError
+        raise UsageError(f"'{repo_id}' is neither a folder nor the name of a model on the Hub: {error}") from error
+    return [sibling.rfilename for sibling in info.siblings or ()]
+
+
 def _weight_files(files: Collection[str]) -> list[str]:
     """The files of one set of weights among a repository's ``files``; empty if there is none."""
     for stem, suffix in WEIGHT_FORMATS:
@@ -101,21 +144,25 @@ def _weight_files(files: Collection[str]) -> list[str]:
     return []
 
 
-def _missing_parts(files: Collection[str]) -> list[str]:
-    """What a model folder with these ``files`` lacks, in words."""
+def _missing_parts(files: Collection[str], *, weights: bool = True) -> list[str]:
+    """What a model folder with these ``files`` lacks, in words; ``weights`` may be left out."""
     missing = []
     if CONFIG_FILE not in files:
         missing.append(CONFIG_FILE)
     if not any(name in files for name in VOCABULARY_FILES):
         missing.append("tokenizer (tokenizer.json, vocab.txt, …)")
-    if not _weight_files(files):
+    if weights and not _weight_files(files):
         missing.append("weights (model.safetensors or pytorch_model.bin)")
     return missing
 
 
+def _files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()}  # is_file: a link to a deleted blob is not one
+
+
 def _missing_in_folder(folder: Path) -> list[str]:
     """As :func:`_missing_parts`, of a folder on the disk; also each shard that the index names and that is not there."""
-    files = {path.name for path in folder.iterdir() if path.is_file()}  # is_file: a link to a deleted blob is not one
+    files = _files(folder)
     missing = _missing_parts(files)
     for index in (name for name in _weight_files(files) if name.endswith(".index.json")):
         shards = set(json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"].values())
@@ -137,7 +184,8 @@ def _cached_model(repo_id: str, revision: str | None, reason: HubUnreachable, *,
         # With these patterns the client compares with the listing that it remembers, and raises if a file is missing.
         names = [CONFIG_FILE, *TOKENIZER_FILES]
         folder = Path(snapshot_download(repo_id, revision=revision, local_files_only=True, allow_patterns=names))
-        missing = _missing_in_folder(folder) if weights else []
+        # A folder that held a configuration alone (fetch_config) is no complete copy either.
+        missing = _missing_in_folder(folder) if weights else _missing_parts(_files(folder), weights=False)
     except LocalEntryNotFoundError as error:
         partial = getattr(error, "snapshot_path", None)  # IncompleteSnapshotError of huggingface_hub 2
         missing = ["configuration or tokenizer files", *_missing_in_folder(Path(partial))] if partial else None
@@ -148,11 +196,14 @@ def _cached_model(repo_id: str, revision: str | None, reason: HubUnreachable, *,
         state = f"the local cache ({cache}) does not hold it"
     else:
         state = f"the local cache ({cache}) holds only a part of it; missing: {', '.join(missing)}"
-    at = f" at revision '{revision}'" if revision else ""
     raise UsageError(
-        f"cannot fetch the model '{repo_id}'{at}: the Hugging Face Hub is out of reach ({reason}), and {state}",
+        f"cannot fetch the model '{repo_id}'{_at(revision)}: the Hugging Face Hub is out of reach ({reason}), and {state}",
         hint=_offline_hint(repo_id, revision),
     ) from reason
+
+
+def _at(revision: str | None) -> str:
+    return f" at revision '{revision}'" if revision else ""
 
 
 def _offline_hint(repo_id: str, revision: str | None) -> str:

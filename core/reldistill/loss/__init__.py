@@ -1,5 +1,5 @@
 """Relation distillation loss (paper, equations 5 to 8): one function, several kernels."""
 
-from reldistill.loss.relation_loss import RelationLoss, relation_loss
+from reldistill.loss.relation_loss import Kernel, RelationLoss, kernel_reasons, relation_loss
 
-__all__ = ["RelationLoss", "relation_loss"]
+__all__ = ["Kernel", "RelationLoss", "kernel_reasons", "relation_loss"]

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
+from torch import Tensor
 
 from reldistill.errors import UsageError
 from reldistill.loss.custom import custom_terms
+from reldistill.loss.native import native_obstacle, native_terms
 from reldistill.loss.reference import reference_terms
 from reldistill.loss.tiled import tiled_terms
+from reldistill.loss.triton_device import check_triton, triton_obstacle
+from reldistill.loss.triton_pairs import triton_terms
 from reldistill.relation import PairRelation, Relation
 from reldistill.relation_heads import check_relation_heads
+from reldistill.states import AttentionStates
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from reldistill.states import AttentionStates
-
-__all__ = ["Kernel", "RelationLoss", "relation_loss"]
+__all__ = ["Kernel", "RelationLoss", "kernel_reasons", "relation_loss"]
 
 R = TypeVar("R", bound=Relation)
 
-Kernel = Literal["auto", "reference", "tiled"]
+Kernel = Literal["auto", "reference", "tiled", "native", "triton"]
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,22 @@ def relation_loss(
         sequences: what to divide by. Default: the sequences given. A trainer that cuts a global batch into parts
             passes the number of sequences of the whole, so that the sum over parts is the loss of the whole.
         kernel: ``reference`` is the formula in plain lines, one sequence at a time. ``tiled`` gives the same without
-            ever storing a ``[sequences, heads, n, n]`` tensor. ``auto`` takes ``tiled``.
+            ever storing a ``[sequences, heads, n, n]`` tensor, in any dtype on any device. ``native`` is that compiled, for
+            states in fp32 or bf16 on a CPU, and ``triton`` for CUDA. ``auto`` takes the fastest that runs.
 
     Computed in fp32, or in the dtype of the states where that is wider. Without a sequence the loss is 0.
 
     Raises:
-        UsageError: no relations, an unknown kernel, or relation heads that do not divide both widths.
+        UsageError: no relations, an unknown kernel or one that cannot run here, or relation heads that do not divide
+            both widths.
         ValueError: teacher and student do not hold the same sequences, a state was not captured, or
             ``sequences`` is below 1.
         PluginError: a custom relation gave logits of a wrong shape.
     """
     if not relations:
         raise UsageError("no relation to distil", hint="Give at least one, for example qq, kk and vv with weight 1.")
-    if kernel not in ("auto", "reference", "tiled"):
-        raise UsageError(f"unknown loss kernel {kernel!r}", hint="Allowed: auto, reference, tiled.")
+    if kernel not in get_args(Kernel):
+        raise UsageError(f"unknown loss kernel {kernel!r}", hint=f"Allowed: {', '.join(get_args(Kernel))}.")
     if teacher.lengths != student.lengths:
         raise ValueError(
             f"teacher and student hold different sequences: lengths {teacher.lengths} and {student.lengths}"
@@ -86,15 +88,47 @@ def relation_loss(
     if divisor < 1 and (student.lengths or sequences is not None):
         raise ValueError(f"a loss cannot be divided by {divisor} sequences")
 
-    with torch.autocast(
-        student.cu_seqlens.device.type, enabled=False
-    ):  # bf16 products are for the models, not for the loss
+    device = student.cu_seqlens.device
+    pair_terms = _pair_terms(kernel, teacher, student) if pairs else tiled_terms
+
+    with torch.autocast(device.type, enabled=False):  # bf16 products are for the models, not for the loss
         if kernel == "reference":
             total, terms = reference_terms(teacher, student, weights, relation_heads, divisor)
         else:
             others = {relation: weight for relation, weight in weights.items() if relation not in pairs}
-            parts = [tiled_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
+            parts = [pair_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
             parts += [custom_terms(teacher, student, others, relation_heads, divisor)] if others else []
             total = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
             terms = {relation: term for _, some in parts for relation, term in some.items()}
     return RelationLoss(total=total, terms={relation.name: terms[relation].detach() for relation in weights})
+
+
+PairTerms = Callable[
+    [AttentionStates, AttentionStates, Mapping[PairRelation, float], int, int], tuple[Tensor, dict[Relation, Tensor]]
+]
+
+
+def _pair_terms(kernel: Kernel, teacher: AttentionStates, student: AttentionStates) -> PairTerms:
+    """What computes the pair relations of these states."""
+    device = student.cu_seqlens.device
+    native = native_obstacle(device, {state.dtype for states in (teacher, student) for _, state in states.present()})
+    if kernel == "auto":
+        on_gpu = device.type == "cuda" and triton_obstacle(device) is None
+        kernel = "triton" if on_gpu else "tiled" if native else "native"
+    elif kernel == "triton":
+        check_triton(device)
+    elif kernel == "native" and native:
+        raise UsageError(f"the loss kernel 'native' cannot run: {native}", hint="Take the kernel 'auto' or 'tiled'.")
+    kernels: dict[Kernel, PairTerms] = {"native": native_terms, "tiled": tiled_terms, "triton": triton_terms}
+    return kernels.get(kernel, tiled_terms)
+
+
+def kernel_reasons(device: torch.device) -> dict[str, dict[str, Any]]:
+    """Each kernel -> whether it ``runs`` on this device, and the ``reason`` why not."""
+    obstacle = triton_obstacle(device)
+    reasons = {"native": native_obstacle(device), "triton": obstacle[0] if obstacle else None}
+    return {
+        name: {"runs": reasons.get(name) is None, "reason": reasons.get(name)}
+        for name in get_args(Kernel)
+        if name != "auto"
+    }

@@ -1,7 +1,8 @@
 """Pair relations in tiles that fit the cache: value and gradient in one pass, no map of a whole sequence kept.
 
-A tile is a few relation heads times a few rows of one sequence. Of each tile only three things outlast it: what it
-adds to the value, to the gradient of the left and to the gradient of the right projection. The gradient of the
+A tile is a few relation heads times a few rows of one sequence, of long ones a block of columns at a time. Of each tile only
+three things outlast it: what it adds to the value, to the gradient of the left and to the gradient of the right
+projection. The gradient of the
 student's logits is ``α / (A · n · B) · (R_student - R_teacher)`` (METHOD.md; paper, equations 5 to 8 differentiated),
 so forward and backward share the two softmaxes.
 
@@ -16,10 +17,11 @@ import torch
 
 from reldistill.loss.kept_gradient import KeptGradient, weighted_sum
 from reldistill.loss.precision import accumulation_dtype
+from reldistill.loss.tiles import BLOCK_COLUMNS, LONG, long_strip, strip, whole_maps
 from reldistill.states import AttentionStates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torch import Tensor
 
@@ -75,10 +77,17 @@ class _TiledPairs(KeptGradient):
             left_behind = {name: _heads(_state(student, name), start, end, relation_heads, dtype) for name in used}
             guide = {name: _heads(teacher.require(name), start, end, relation_heads, dtype) for name in used}
             slopes = {name: torch.zeros_like(left_behind[name]) for name in wanted}
-            for relation, weight in relations.items():
-                share = 1.0 / (relation_heads * length * divisor)
-                for heads, rows in _tiles(relation_heads, length):
-                    divergence = _tile(relation, guide, left_behind, slopes, heads, rows, weight * share)
+            share = 1.0 / (relation_heads * length * divisor)
+            for heads, rows, together in _tiles(relations, relation_heads, length):
+                # `left_behind` carries half of the scale on each side; the slopes of the unscaled states need the other half.
+                widths = [left_behind[relation.left].shape[-1] for relation in together]
+                coefficients = [share * relations[r] * _scale(d) for r, d in zip(together, widths, strict=True)]
+                if rows is None:
+                    found = whole_maps(together, guide, left_behind, slopes, heads, coefficients)
+                else:
+                    one = long_strip if length >= LONG else strip
+                    found = [one(together[0], guide, left_behind, slopes, heads, rows, coefficients[0])]
+                for relation, divergence in zip(together, found, strict=True):
                     terms[relation] += divergence * share
             for name, slope in slopes.items():
                 gradients[name][start:end] = slope.transpose(0, 1).flatten(1)
@@ -88,34 +97,6 @@ class _TiledPairs(KeptGradient):
         KeptGradient.keep(ctx, projections, [gradients.get(name) for name in PROJECTIONS])
         ctx.mark_non_differentiable(*terms.values())
         return total, *terms.values()
-
-
-def _tile(
-    relation: PairRelation,
-    teacher: Mapping[str, Tensor],
-    student: Mapping[str, Tensor],
-    slopes: Mapping[str, Tensor],
-    heads: slice,
-    rows: slice,
-    coefficient: float,
-) -> Tensor:
-    """The divergence of one tile, not yet averaged; adds the tile's part to the slopes of both projections."""
-    teacher_left, teacher_right = teacher[relation.left][heads, rows], teacher[relation.right][heads]
-    left, right = student[relation.left][heads, rows], student[relation.right][heads]
-    teacher_log = torch.log_softmax(teacher_left @ teacher_right.mT, dim=-1)  # [a, r, n]
-    student_log = torch.log_softmax(left @ right.mT, dim=-1)
-    probability = teacher_log.exp()
-    # sum() adds pairwise; a dot product of a whole tile would lose three digits in fp32.
-    divergence = teacher_log.sub_(student_log).mul_(probability).sum()
-    if slopes:
-        slope = student_log.exp_().sub_(probability)
-        # `left` and `right` carry half of the scale each (see _heads); the slopes of the unscaled states need the other half.
-        factor = coefficient * _scale(left.shape[-1])
-        if relation.left in slopes:
-            slopes[relation.left][heads, rows].baddbmm_(slope, right, alpha=factor)
-        if relation.right in slopes:
-            slopes[relation.right][heads].baddbmm_(slope.mT, left, alpha=factor)
-    return divergence
 
 
 def _scale(width: int) -> float:
@@ -129,13 +110,33 @@ def _heads(state: Tensor, start: int, end: int, relation_heads: int, dtype: torc
     return part.mul(_scale(part.shape[-1])).contiguous()
 
 
-def _tiles(relation_heads: int, length: int) -> Iterator[tuple[slice, slice]]:
-    """Heads and rows of tiles of at most about :data:`TILE_ELEMENTS` logits: whole heads where one fits, else rows."""
+def _tiles(
+    relations: Iterable[PairRelation], relation_heads: int, length: int
+) -> Iterator[tuple[slice, slice | None, list[PairRelation]]]:
+    """Heads, rows and relations of tiles of at most about :data:`TILE_ELEMENTS` logits.
+
+    Whole heads (rows is None) where one fits, a relation and its transpose together; else rows of one relation.
+    """
+    columns = length if length < LONG else BLOCK_COLUMNS
     heads = max(1, min(relation_heads, TILE_ELEMENTS // (length * length)))
-    rows = length if heads > 1 else max(1, min(length, TILE_ELEMENTS // length))
-    for head in range(0, relation_heads, heads):
-        for row in range(0, length, rows):
-            yield slice(head, min(head + heads, relation_heads)), slice(row, min(row + rows, length))
+    whole = length < LONG and length * length <= TILE_ELEMENTS
+    rows = max(1, min(length, TILE_ELEMENTS // columns))
+    for together in _transposes(relations) if whole else ([relation] for relation in relations):
+        for head in range(0, relation_heads, heads):
+            taken = slice(head, min(head + heads, relation_heads))
+            if whole:
+                yield taken, None, together
+                continue
+            for row in range(0, length, rows):
+                yield taken, slice(row, min(row + rows, length)), together
+
+
+def _transposes(relations: Iterable[PairRelation]) -> list[list[PairRelation]]:
+    """Relations of the same two projections together."""
+    found: dict[frozenset[str], list[PairRelation]] = {}
+    for relation in relations:
+        found.setdefault(relation.needs, []).append(relation)
+    return list(found.values())
 
 
 def _state(states: Mapping[str, Tensor | None], name: str) -> Tensor:

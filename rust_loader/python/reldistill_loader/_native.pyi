@@ -12,7 +12,21 @@ from reldistill_loader.manifest import Manifest
 from reldistill_loader.micro_batches import PackedBatch, PaddedBatch
 from reldistill_loader.progress import Progress
 
-__all__ = ["Batch", "Batches", "Corpus", "Mixture", "merge_parts", "tokenize", "tokenize_documents"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Corpus",
+    "Mixture",
+    "attention_backward",
+    "attention_forward",
+    "merge_parts",
+    "relation_terms",
+    "tokenize",
+    "tokenize_documents",
+]
+
+# fp32, or bf16 as integers of two bytes, which NumPy has no type for. Rows lie one behind the other.
+_Floats = NDArray[np.float32] | NDArray[np.uint16]
 
 def tokenize(
     inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
@@ -370,3 +384,81 @@ class Batch:
         Raises:
             InputError: `tokens` is 0.
         """
+
+def attention_forward(
+    lengths: Sequence[int],
+    heads: int,
+    inputs: Sequence[_Floats],
+    output: _Floats,
+    log_sums: NDArray[np.float32],
+    *,
+    scale: float,
+    dropout: float,
+    seed: int,
+    threads: int,
+) -> None:
+    """Attention of packed sequences on the CPU, with dropout on its probabilities; the interpreter is released.
+
+    Args:
+        lengths: tokens of each sequence.
+        heads: attention heads h.
+        inputs: query, key and value, [tokens, h * d].
+        output: [tokens, h * d], written.
+        log_sums: [tokens, h], written: the logarithm of the sum of each row's exponentials, which the gradient needs.
+        scale: what logits are multiplied by.
+        dropout: share of the probabilities that is dropped; which ones is a function of `seed` and the place.
+        threads: how many to take; they change nothing in the result.
+
+    Raises:
+        ValueError: sizes do not fit each other, or `dropout` is not in [0, 1).
+    """
+
+def attention_backward(
+    lengths: Sequence[int],
+    heads: int,
+    inputs: Sequence[_Floats],
+    output: _Floats,
+    log_sums: NDArray[np.float32],
+    slope: _Floats,
+    gradients: Sequence[_Floats],
+    *,
+    scale: float,
+    dropout: float,
+    seed: int,
+    threads: int,
+) -> None:
+    """The gradients of query, key and value, given `slope`, that of the output, and what `attention_forward` made.
+
+    Raises:
+        ValueError: sizes do not fit each other, or `dropout` is not in [0, 1).
+    """
+
+def relation_terms(
+    lengths: Sequence[int],
+    relation_heads: int,
+    teacher: Sequence[_Floats | None],
+    student: Sequence[_Floats | None],
+    relations: Sequence[tuple[int, int, float]],
+    divisor: int,
+    gradients: Sequence[_Floats | None],
+    *,
+    threads: int,
+) -> list[float]:
+    """The relation loss of packed sequences on the CPU (MiniLMv2, equations 6 to 8); the interpreter is released.
+
+    Args:
+        lengths: tokens of each sequence.
+        relation_heads: A; divides all widths.
+        teacher, student: query, key and value, [tokens, width]; None where no relation needs it.
+        relations: for each its left and its right projection (0 query, 1 key, 2 value) and its weight.
+        divisor: what terms and gradients are divided by.
+        gradients: [tokens, width] for each projection of the student, written; None where it is not wanted. They are those of
+            the weighted sum of the terms.
+        threads: how many to take; they change nothing in the result.
+
+    Returns:
+        The term of each relation, without its weight.
+
+    Raises:
+        ValueError: sizes do not fit each other.
+    """

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from conftest import MakeTeacher
+from materialized_operator import MaterializedOperator, serve_as_backend
 from reldistill import CheckpointError, PackedTokens, Registry, TeacherAdapter
 from reldistill.encoder import load_teacher
+from reldistill.encoder.attention import Packing
 from tiny_models import FAMILIES, documents, padded
 
 KINDS = ("query", "key", "value", "hidden")
@@ -48,12 +50,13 @@ def states_of_whole_model(folder: Path, family: str, inputs: dict[str, Tensor]) 
     return seen
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["native", "sdpa", "eager", "materialized"])
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_states_equal_the_whole_models_in_every_layer(
-    teacher: MakeTeacher, family: str, side: str, attention: str
+    teacher: MakeTeacher, family: str, side: str, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    serve_as_backend(MaterializedOperator(), monkeypatch)
     folder = teacher(family, layers=LAYERS)
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     texts = [*(documents(9)[k][: 40 + 90 * k] for k in (0, 1, 2)), "Salt"]
@@ -129,7 +132,7 @@ def test_attention_without_lengths_raises_instead_of_mixing_sequences(teacher: M
     with pytest.raises(ValueError, match="sequences would see each other"):
         encoder.model(input_ids=torch.tensor([[5, 6, 7]]))
     with pytest.raises(ValueError, match="sequences would see each other"):
-        encoder.model(input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), sequence_lengths=(2,))
+        encoder.model(input_ids=torch.tensor([[5, 6]]), attention_mask=torch.tensor([[1, 0]]), packing=Packing.of((2,)))
 
 
 def test_checkpoints_with_a_head_and_names_of_old_load_too(teacher: MakeTeacher, tmp_path: Path) -> None:

@@ -20,9 +20,10 @@ FETCH = f"""
 import sys
 sys.path.insert(0, {str(CORE)!r})
 from reldistill.errors import ReldistillError
-from reldistill.hub.models import fetch_model
+from reldistill.hub.models import fetch_config, fetch_model
 try:
-    print(fetch_model(sys.argv[1], revision=sys.argv[2] or None))
+    fetch = fetch_config if sys.argv[3] == "config" else fetch_model
+    print(fetch(sys.argv[1], revision=sys.argv[2] or None))
 except ReldistillError as error:
     print(f"{{type(error).__name__}}: {{error}}", file=sys.stderr)
     sys.exit(error.exit_code)
@@ -37,10 +38,10 @@ class Outcome:
     seconds: float
 
 
-def fetch(environment: Mapping[str, str], repo_id: str, revision: str = "") -> Outcome:
-    """Call ``fetch_model`` in a child process, where the client reads this environment."""
+def fetch(environment: Mapping[str, str], repo_id: str, revision: str = "", what: str = "model") -> Outcome:
+    """Call ``fetch_model`` or ``fetch_config`` in a child process, where the client reads this environment."""
     start = time.monotonic()
-    command = [sys.executable, "-c", FETCH, repo_id, revision]
+    command = [sys.executable, "-c", FETCH, repo_id, revision, what]
     child = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=60)
     return Outcome(child.returncode, Path(child.stdout.strip()), child.stderr, time.monotonic() - start)
 
@@ -214,3 +215,46 @@ def test_a_token_opens_a_gated_model(models: Path, tmp_path: Path) -> None:
     with HubStub(models) as hub:
         outcome = fetch(hub.environment(tmp_path, HF_TOKEN=TOKEN), "acme/gated-bert")
     assert outcome.code == 0, outcome.message
+
+
+# ---- a configuration alone ----------------------------------------------------------------------------------------
+
+
+def test_of_a_configuration_nothing_else_is_fetched_and_it_serves_offline(
+    models: Path, tmp_path: Path, closed_endpoint: str
+) -> None:
+    with HubStub(models) as hub:
+        first = fetch(hub.environment(tmp_path), "acme/tiny-bert", what="config")
+        assert hub.downloads() == ["config.json"]
+        assert first.code == 0, first.message
+        offline = fetch(hub.environment(tmp_path, HF_HUB_OFFLINE="1"), "acme/tiny-bert", what="config")
+        model = fetch(hub.environment(tmp_path, HF_HUB_OFFLINE="1"), "acme/tiny-bert")
+    unreachable = fetch(child_environment(closed_endpoint, tmp_path), "acme/tiny-bert", what="config")
+    assert [path.name for path in first.folder.iterdir()] == ["config.json"]
+    assert {offline.folder, unreachable.folder} == {first.folder}
+    # It is not taken for a copy of the model.
+    assert model.code == 2
+    assert "missing: tokenizer" in model.message
+
+
+def test_a_configuration_that_is_nowhere_is_one_message(models: Path, tmp_path: Path, closed_endpoint: str) -> None:
+    outcome = fetch(child_environment(closed_endpoint, tmp_path), "acme/tiny-bert", "v9", what="config")
+    assert outcome.code == 2
+    for part in (
+        "configuration of 'acme/tiny-bert' at revision 'v9'",
+        "out of reach",
+        "does not hold it",
+        "local folder",
+    ):
+        assert part in outcome.message
+
+
+def test_a_repository_without_a_configuration_and_one_that_is_not_there_are_named(models: Path, tmp_path: Path) -> None:
+    (models / "models/acme/empty").mkdir(parents=True)
+    (models / "models/acme/empty/README.md").write_text("nothing")
+    with HubStub(models) as hub:
+        empty = fetch(hub.environment(tmp_path), "acme/empty", what="config")
+        unknown = fetch(hub.environment(tmp_path), "acme/none", what="config")
+    assert empty.code == unknown.code == 2
+    assert "the model 'acme/empty' has no config.json" in empty.message
+    assert "there is no model 'acme/none'" in unknown.message

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from random_states import random_states
 from reldistill import AttentionStates, PairRelation, PluginError, Relation, UsageError, relation_loss
-from reldistill.loss import tiled
+from reldistill.loss import tiled, tiles
 from reldistill.loss.relation_loss import Kernel
 from reldistill.states import cumulative_lengths
 
@@ -75,16 +75,20 @@ def gradients(
     narrow=st.sampled_from([30, 90]),
     chosen=st.sets(st.sampled_from(range(len(EVERY))), min_size=1),
     tile=st.sampled_from([1, 7, 64, 1 << 17]),
+    long=st.sampled_from([2, 11, 2_048]),
     seed=st.integers(0, 2**16),
 )
 def test_tiled_equals_reference_on_ragged_batches(
-    lengths: list[int], heads: int, wide: int, narrow: int, chosen: set[int], tile: int, seed: int
+    lengths: list[int], heads: int, wide: int, narrow: int, chosen: set[int], tile: int, long: int, seed: int
 ) -> None:
     teacher, student = random_states(lengths, wide, seed=seed), random_states(lengths, narrow, seed=seed + 1)
     relations = {EVERY[index]: 0.25 + index for index in sorted(chosen)}
     expected, slopes = gradients(teacher, student, relations, heads, "reference")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiled, "TILE_ELEMENTS", tile)
+        patch.setattr(tiled, "LONG", long)  # from this length on columns come in blocks, of 7 here
+        patch.setattr(tiled, "BLOCK_COLUMNS", 7)
+        patch.setattr(tiles, "BLOCK_COLUMNS", 7)
         value, found = gradients(teacher, student, relations, heads, "tiled")
     assert value == pytest.approx(expected, rel=1e-10)
     for slope, other in zip(slopes, found, strict=True):
@@ -218,3 +222,23 @@ def test_a_divisor_below_one_is_refused() -> None:
     states = random_states([4], 12, seed=1)
     with pytest.raises(ValueError, match="cannot be divided by -5 sequences"):
         relation_loss(states, states, {NINE[0]: 1.0}, 2, sequences=-5)
+
+
+def test_relation_heads_as_many_as_elements_and_as_one() -> None:
+    teacher, student = random_states([9, 1, 26], 768, seed=1), random_states([9, 1, 26], 384, seed=2)
+    for heads in (1, 6, 12, 48, 64, 384):
+        expected, slopes = gradients(teacher, student, dict.fromkeys(NINE, 1.0), heads, "reference")
+        value, found = gradients(teacher, student, dict.fromkeys(NINE, 1.0), heads, "tiled")
+        assert value == pytest.approx(expected, rel=1e-10)
+        for slope, other in zip(slopes, found, strict=True):
+            torch.testing.assert_close(other, slope, rtol=1e-8, atol=1e-12)
+
+
+def test_a_sequence_of_more_tokens_than_a_strip_has_columns() -> None:
+    teacher, student = random_states([2_300, 3], 6, seed=1), random_states([2_300, 3], 4, seed=2)
+    relations: dict[Relation, float] = {NINE[0]: 1.0, NINE[5]: 0.5}
+    expected, slopes = gradients(teacher, student, relations, 2, "reference")
+    value, found = gradients(teacher, student, relations, 2, "tiled")
+    assert value == pytest.approx(expected, rel=1e-10)
+    for slope, other in zip(slopes, found, strict=True):
+        torch.testing.assert_close(other, slope, rtol=1e-7, atol=1e-12)

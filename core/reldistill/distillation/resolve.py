@@ -1,0 +1,85 @@
+"""Options that depend on teacher and student, resolved and checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from reldistill.config import DistillConfig
+from reldistill.cost import StepMemory
+from reldistill.distillation import paper_defaults
+from reldistill.distillation.device import memory_bytes
+from reldistill.distillation.locate import Teacher
+from reldistill.errors import UsageError
+from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
+from reldistill.registry import PluginSource, blame
+from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
+from reldistill.teacher import StudentShape
+
+if TYPE_CHECKING:
+    from reldistill.registry import Registry
+
+__all__ = ["check_length", "check_memory", "resolve_layers", "resolve_relation_heads"]
+
+Announce = Callable[[str], None]
+
+
+def resolve_layers(
+    config: DistillConfig, teacher: Teacher, shape: StudentShape, registry: Registry, announce: Announce
+) -> tuple[tuple[LayerPair, ...], PluginSource | None]:
+    """The pairs of layers, and the plugin whose strategy chose them where ``--layers`` names one.
+
+    Raises :class:`UsageError` or :class:`PluginError`.
+    """
+    width = int(teacher.config.hidden_size)
+    context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, announce)
+    source = None
+    pairs = explicit_pairs(config.layers, context)
+    if pairs is None:
+        strategy = registry.layer_strategies.get(config.layers.strip())
+        source = strategy.source
+        with blame(source, f"the layer strategy {strategy.name!r}"):
+            pairs = list(strategy.thing.pairs(context))
+    check_pairs(pairs, context, f"--layers {config.layers}")
+    return tuple(pairs), source
+
+
+def resolve_relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, announce: Announce) -> int:
+    """The number given, which must divide both widths, else the paper's, lowered until it does and then announced.
+
+    Raises :class:`UsageError`.
+    """
+    width = int(teacher.config.hidden_size)
+    if config.relation_heads is not None:
+        check_relation_heads(config.relation_heads, width, shape.hidden_size)
+        return config.relation_heads
+    default = paper_defaults.relation_heads(teacher.layers)
+    heads = nearest_relation_heads(default, width, shape.hidden_size)
+    if heads != default:
+        announce(
+            f"relation heads: {heads}, because the default of {default} does not divide the widths {width} and {shape.hidden_size}"
+        )
+    return heads
+
+
+def check_length(config: DistillConfig, teacher: Teacher) -> None:
+    """Raise :class:`UsageError` where ``--max-length`` is longer than the teacher's positions."""
+    if config.max_length > teacher.longest:
+        raise UsageError(
+            f"--max-length {config.max_length}: {teacher.label} has positions for {teacher.longest} tokens",
+            hint=f"Pass --max-length {teacher.longest} or less.",
+        )
+
+
+def check_memory(config: DistillConfig, memory: StepMemory, device: torch.device) -> None:
+    """Raise :class:`UsageError` where the student's weights, gradients and optimiser alone are more than the device has."""
+    needed = memory.student_weights.total + memory.gradients.total + memory.adam_moments.total
+    there = memory_bytes(device)
+    if there is not None and needed > there:
+        raise UsageError(
+            f"--student {config.student}: weights, gradients and optimiser need about {needed / 2**30:,.0f} GiB, "
+            f"{device} has {there / 2**30:,.0f}",
+            hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
+        )

@@ -1,0 +1,89 @@
+"""The package flash-attn, under transformers' name for it: one call for the packed batch, dropout included.
+
+Shape letters: T tokens of the batch, S sequences, h attention heads, d width of a head.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from reldistill.encoder.attention.trial import trial
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from reldistill.encoder.attention.backend import PackedAttention
+    from reldistill.encoder.attention.packing import Packing
+
+__all__ = ["VarlenOperator", "flash_attention_by", "flash_attn_varlen", "flash_reason"]
+
+
+class VarlenOperator(Protocol):
+    """The part of ``flash_attn.flash_attn_varlen_func``'s signature that is used: ``[T, h, d]`` each, in and out."""
+
+    def __call__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        cu_seqlens_q: Tensor,
+        cu_seqlens_k: Tensor,
+        max_seqlen_q: int,
+        max_seqlen_k: int,
+        *,
+        dropout_p: float,
+        softmax_scale: float,
+    ) -> Tensor:
+        """``cu_seqlens``: int32 ``[S + 1]`` on the device."""
+
+
+def flash_attn_varlen(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    cu_seqlens_q: Tensor,
+    cu_seqlens_k: Tensor,
+    max_seqlen_q: int,
+    max_seqlen_k: int,
+    *,
+    dropout_p: float,
+    softmax_scale: float,
+) -> Tensor:
+    """flash-attn's own; imported at the first use."""
+    output: Tensor = import_module("flash_attn").flash_attn_varlen_func(
+        q,
+        k,
+        v,
+        cu_seqlens_q,
+        cu_seqlens_k,
+        max_seqlen_q,
+        max_seqlen_k,
+        dropout_p=dropout_p,
+        softmax_scale=softmax_scale,
+    )
+    return output
+
+
+def flash_attention_by(operator: VarlenOperator) -> PackedAttention:
+    """The attention that this operator computes. Shapes: :data:`reldistill.encoder.attention.backend.PackedAttention`."""
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
+        ends, longest = packing.cu_seqlens, packing.longest
+        q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+        return operator(q, k, v, ends, ends, longest, longest, dropout_p=dropout, softmax_scale=scale)[None]
+
+    return attend
+
+
+@cache
+def flash_reason(device: torch.device, dtype: torch.dtype, head_width: int) -> str | None:
+    """Why flash-attn does not run there, found out by trying; None where it does."""
+    if device.type != "cuda":
+        return f"it needs CUDA, this is {device.type}"
+    if find_spec("flash_attn") is None:
+        return "the package flash-attn is not installed"
+    return trial(flash_attention_by(flash_attn_varlen), device, dtype, head_width)

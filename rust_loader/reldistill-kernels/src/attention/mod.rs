@@ -1,0 +1,100 @@
+//! Attention with dropout on its probabilities, each sequence by itself:
+//! `out = dropout(softmax(scale · Q · Kᵀ)) · V` for each head.
+//!
+//! Nothing of a map is kept from forward to backward: the probabilities are computed anew from the logarithm of each
+//! row's sum, and what is dropped is a function of a seed and the place in the map.
+
+mod backward;
+mod dropout;
+mod forward;
+
+pub use backward::attention_backward;
+pub use forward::attention_forward;
+
+use crate::panels::Panels;
+use crate::values::Values;
+use crate::{Error, values::ValuesMut};
+
+/// What attention is computed with, beside its inputs `[tokens, heads · width]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'a> {
+    /// Tokens of each sequence.
+    pub lengths: &'a [usize],
+    /// Attention heads.
+    pub heads: usize,
+    /// Elements of a head.
+    pub width: usize,
+    /// What logits are multiplied by.
+    pub scale: f32,
+    /// Share of the probabilities that is dropped, at least 0 and below 1.
+    pub dropout: f32,
+    /// Which ones are dropped.
+    pub seed: u64,
+}
+
+/// Query, key and value, all of one size.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Gives the rows of the maps.
+    pub query: Values<'a>,
+    /// Gives the columns.
+    pub key: Values<'a>,
+    /// What is averaged.
+    pub value: Values<'a>,
+}
+
+/// A head of one sequence: the first of its tokens, how many they are, and which head.
+#[derive(Clone, Copy)]
+struct Head {
+    start: usize,
+    tokens: usize,
+    head: usize,
+}
+
+/// A thread's memory, kept from head to head.
+#[derive(Default)]
+struct Scratch {
+    query: Panels,
+    key: Panels,
+    value: Panels,
+    output: Panels,
+    maps: [Vec<f32>; 2],
+}
+
+impl Attention<'_> {
+    fn tokens(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
+    /// Longest first as they come: each sequence's heads one by one.
+    fn heads_of_all(&self) -> Vec<Head> {
+        let mut found = Vec::with_capacity(self.lengths.len() * self.heads);
+        let mut start = 0;
+        for &tokens in self.lengths {
+            found.extend((0..self.heads).map(|head| Head { start, tokens, head }));
+            start += tokens;
+        }
+        found
+    }
+
+    fn check(&self, inputs: &Inputs<'_>) -> Result<(), Error> {
+        for (tensor, values) in [("query", inputs.query), ("key", inputs.key), ("value", inputs.value)] {
+            self.check_size(tensor, values.len())?;
+        }
+        Ok(())
+    }
+
+    fn check_size(&self, tensor: &'static str, found: usize) -> Result<(), Error> {
+        let expected = self.tokens() * self.heads * self.width;
+        if found == expected { Ok(()) } else { Err(Error::Size { tensor, found, expected }) }
+    }
+
+    fn check_output(&self, tensor: &'static str, values: &ValuesMut<'_>) -> Result<(), Error> {
+        self.check_size(tensor, values.len())
+    }
+
+    fn check_log_sums(&self, found: usize) -> Result<(), Error> {
+        let expected = self.tokens() * self.heads;
+        if found == expected { Ok(()) } else { Err(Error::Size { tensor: "log sums", found, expected }) }
+    }
+}
