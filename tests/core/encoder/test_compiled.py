@@ -48,7 +48,7 @@ def make_teacher(folder: Path, *, compiled: bool, dtype: torch.dtype = torch.flo
     adapter = Registry.installed().teachers.get(FAMILY).thing
     config = AutoConfig.from_pretrained(folder)
     # Two layers are looked at, so that one of them is whole and has hooks inside.
-    encoder = load_teacher(folder, config, adapter, [2, LAYERS], frozenset(KINDS), dtype=dtype)
+    encoder = load_teacher(folder, config, adapter, [2, LAYERS], frozenset(KINDS), dtype=dtype, attention="native")
     if compiled:
         compile_between_attention(encoder, adapter)
     return encoder
@@ -57,7 +57,7 @@ def make_teacher(folder: Path, *, compiled: bool, dtype: torch.dtype = torch.flo
 def make_student(folder: Path, *, compiled: bool) -> Encoder:
     adapter = Registry.installed().teachers.get(FAMILY).thing
     config = adapter.student_config(AutoConfig.from_pretrained(folder), StudentShape(2, 12, 3))
-    encoder = student_encoder(new_student(config, seed=1), adapter, [2], frozenset(KINDS[:3]))
+    encoder = student_encoder(new_student(config, seed=1), adapter, [2], frozenset(KINDS[:3]), attention="native")
     if compiled:
         compile_between_attention(encoder, adapter)
     return encoder
