@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,12 @@ def test_the_padded_losses_are_the_reference(loss: object, heads: int) -> None:
 @pytest.mark.parametrize("careful", [False, True])
 def test_a_padded_peer_learns_the_same_batch(careful: bool) -> None:
     torch.manual_seed(0)
-    sizes = {"vocab_size": 50, "num_attention_heads": 3, "intermediate_size": 48, "max_position_embeddings": 16}
+    sizes: dict[str, Any] = {
+        "vocab_size": 50,
+        "num_attention_heads": 3,
+        "intermediate_size": 48,
+        "max_position_embeddings": 16,
+    }
     teacher, student = (
         BertModel(BertConfig(**sizes, hidden_size=w, num_hidden_layers=n)) for w, n in ((24, 3), (12, 2))
     )
