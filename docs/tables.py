@@ -120,9 +120,9 @@ def tokenize_table(found: dict[str, Any]) -> str:
         for name, figures in tokenizer["contestants"].items():
             speed, ratio = figures["mb_per_cpu_second"], figures["cpu_times_ours"]
             rows.append(
-                f"| {tokenizer['tokenizer']} | {name} | {speed['median']:.1f} ({speed['least']:.1f} to {speed['greatest']:.1f}) "
+                f"| {tokenizer['tokenizer']} | {name} | {spread(speed)} "
                 f"| {figures['mb_per_second']['median']:.1f} | {figures['peak_mib']['median']:.0f} "
-                f"| {ratio['median']:.1f} ({ratio['least']:.1f} to {ratio['greatest']:.1f}) |"
+                f"| {spread(ratio)} |"
             )
     machine, equal = found["environment"], all(tokenizer["ids_equal"] for tokenizer in found["tokenizers"])
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items() if name != "reldistill")
@@ -172,7 +172,7 @@ def order_table(found: dict[str, Any]) -> str:
     ]
     for size in found["sizes"]:
         cost = size["microseconds_a_batch"]
-        rows.append(f"| {size['sequences']:,} | {cost['median']:.1f} ({cost['least']:.1f} to {cost['greatest']:.1f}) |")
+        rows.append(f"| {size['sequences']:,} | {spread(cost)} |")
     return "\n".join(rows)
 
 
@@ -184,15 +184,9 @@ def memory_table(found: dict[str, Any]) -> str:
         + " | the library opens it, MiB |",
         "|---|" + "---|" * (len(sizes) + 1),
     ]  # fmt: skip
-
-    def spread(peaks: dict[str, float]) -> str:
-        return f"{peaks['median']:.0f} ({peaks['least']:.0f} to {peaks['greatest']:.0f})"
-
     for tokenizer in found["tokenizers"]:
-        cells = [spread(build["peak_mib"]) for build in tokenizer["builds"]]
-        rows.append(
-            " | ".join([f"| {tokenizer['tokenizer']}", *cells, spread(tokenizer["library_opens_it_mib"])]) + " |"
-        )
+        peaks = [*(build["peak_mib"] for build in tokenizer["builds"]), tokenizer["library_opens_it_mib"]]
+        rows.append(" | ".join([f"| {tokenizer['tokenizer']}", *(spread(peak, 0) for peak in peaks)]) + " |")
     machine = found["environment"]
     rows += [
         "",

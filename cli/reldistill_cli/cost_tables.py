@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from reldistill.cost import EFFICIENCY
+from reldistill.distillation.relations import relations_in_words
+from reldistill.layers import pairs_in_words
 from reldistill_cli.durations import count, duration
 
 if TYPE_CHECKING:
@@ -65,12 +67,8 @@ def _choices(cost: RunCost) -> Table:
         f"{teacher.attention_heads} heads, FFN {teacher.intermediate_size}, {teacher.vocabulary:,} words",
     )
     table.add_row("student", f"{config.student}: {config.student_heads} heads, FFN {student.intermediate_size}")
-    pairs = ", ".join(
-        f"{p.teacher_layer} → {p.student_layer}" + (f" × {p.weight:g}" if p.weight != 1 else "") for p in cost.pairs
-    )
-    table.add_row("layers", f"{pairs}  (teacher → student, {escape(config.layers)})")
-    relations = ", ".join(r.name + (f" × {w:g}" if w != 1 else "") for r, w in cost.relations.items())
-    table.add_row("relations", relations)
+    table.add_row("layers", f"{pairs_in_words(cost.pairs)}  (teacher → student, {escape(config.layers)})")
+    table.add_row("relations", relations_in_words(cost.relations))
     fitting = ", ".join(map(str, cost.fitting_relation_heads))
     heads = str(cost.relation_heads) if cost.relation_heads else f"{config.relation_heads} do not divide the widths"
     table.add_row("relation heads", f"{heads}; both widths are divided by {fitting}")

@@ -95,7 +95,7 @@ class DistillConfig:
         "auto takes bf16 where the device is fast at it.", "auto", panel="Machine"
     )
     attention: Literal["auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"] = option(
-        "Attention backend: auto is xformers on CUDA where it runs, else sdpa; eager is the slow oracle. "
+        "Attention backend: auto is native on a CPU, xformers on CUDA where it runs, else sdpa; eager is the slow oracle. "
         "`minictl doctor` tells which run here.",
         "auto",
         panel="Machine",

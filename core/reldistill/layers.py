@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from reldistill.errors import PluginError, UsageError
 
-__all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs"]
+__all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs", "pairs_in_words"]
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,10 @@ def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) 
             f"{source}: nothing would train the student's layers above {max(pair.student_layer for pair in pairs)}",
             hint=f"One pair must reach its last layer, {context.student_layers}.",
         )
+
+
+def pairs_in_words(pairs: Sequence[LayerPair]) -> str:
+    """``21 → 6``, with a weight that is not 1."""
+    return ", ".join(
+        f"{p.teacher_layer} → {p.student_layer}" + (f" × {p.weight:g}" if p.weight != 1 else "") for p in pairs
+    )

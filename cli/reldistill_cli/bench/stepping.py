@@ -87,9 +87,9 @@ def ours(workload: Workload, precision: torch.dtype, name: str) -> Callable[[], 
 def _teacher(
     config: PretrainedConfig, adapter: TeacherAdapter, attention: str, precision: torch.dtype, *, cut: bool
 ) -> Encoder:
-    config._attn_implementation = ATTENTION_BACKENDS[attention]
     kind = model_class(config)
     model = (cut_class(kind, adapter, [12]) if cut else kind)(config).to(precision)  # type: ignore[arg-type]
+    model.set_attn_implementation(ATTENTION_BACKENDS[attention])
     return encoder_of(model, adapter, [12], NEEDS).requires_grad_(False).eval()
 
 
@@ -99,13 +99,11 @@ def peer(workload: Workload, precision: torch.dtype, name: str) -> Callable[[], 
     adapter: TeacherAdapter = Registry.installed().teachers.get(workload.family).thing
     config = teacher_config(workload)
     student_config = adapter.student_config(config, StudentShape(6, 384))
-    for each in (config, student_config):
-        each._attn_implementation = "sdpa" if careful else "eager"
     dtype = precision if careful else FP32
-    teacher = model_class(config)(config).to(dtype)  # type: ignore[arg-type]
-    trained = PaddedPeer(
-        teacher, new_student(student_config, 0), workload.relations, RELATION_HEADS, careful=careful, precision=dtype
-    )
+    teacher, student = model_class(config)(config).to(dtype), new_student(student_config, 0)  # type: ignore[arg-type]
+    for model in (teacher, student):
+        model.set_attn_implementation("sdpa" if careful else "eager")
+    trained = PaddedPeer(teacher, student, workload.relations, RELATION_HEADS, careful=careful, precision=dtype)
     tokens = workload.batch()
     rows = [*tokens.input_ids.split(list(tokens.lengths))]
     padding = int(config.pad_token_id or 0)

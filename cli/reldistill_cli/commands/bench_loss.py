@@ -38,7 +38,8 @@ def loss(
         raise UsageError(f"--relations {wrong[0]}: not a pair", hint=f"Allowed: {', '.join(NINE)}.")
     sizes = length or [256]
     result: dict[str, Any] = {
-        "command": f"minictl bench loss {' '.join(f'--length {n}' for n in sizes)} --relations {','.join(chosen)} --rounds {rounds}",
+        "command": f"minictl bench loss {' '.join(f'--length {n}' for n in sizes)} --relations {','.join(chosen)} --rounds {rounds}"
+        f" --repeats {repeats}",
         "relations": chosen,
         "rounds": rounds,
         "environment": environment("torch"),

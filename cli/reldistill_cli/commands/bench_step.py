@@ -57,7 +57,8 @@ def step(
     lengths, first = chosen.lengths(), runs["reldistill"]
     digests = {name: [json.loads(run.digest) for run in each] for name, each in runs.items()}
     result: dict[str, Any] = {
-        "command": f"minictl bench step {workload} --rounds {rounds} --steps {steps}",
+        "command": f"minictl bench step {workload} --rounds {rounds} --steps {steps} --precision {precision}"
+        + "".join(f' --only "{name}"' for name in only or ()),
         "workload": {
             "name": workload, "what": chosen.what, "relations": chosen.relations, "sequences": len(lengths),
             "tokens": sum(lengths), "longest": max(lengths), "mean_length": sum(lengths) / len(lengths),

@@ -30,13 +30,13 @@ from reldistill.distillation.device import (
     resolve_precision,
 )
 from reldistill.distillation.locate import Teacher
-from reldistill.distillation.relations import parse_relations, relation_weights
+from reldistill.distillation.relations import parse_relations, relation_weights, relations_in_words
 from reldistill.distillation.resolve import check_length, check_memory, resolve_layers, resolve_relation_heads
 from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
 from reldistill.encoder import check_compiler, resolve_attention
 from reldistill.errors import UsageError
-from reldistill.layers import LayerPair
+from reldistill.layers import LayerPair, pairs_in_words
 from reldistill.registry import PluginSource, blame
 from reldistill.relation import Relation
 from reldistill.teacher import StudentShape
@@ -88,14 +88,12 @@ class Plan:
     @property
     def layers_in_words(self) -> str:
         """``21 → 6``, with a weight that is not 1."""
-        return ", ".join(
-            f"{p.teacher_layer} → {p.student_layer}" + (f" × {p.weight:g}" if p.weight != 1 else "") for p in self.pairs
-        )
+        return pairs_in_words(self.pairs)
 
     @property
     def relations_in_words(self) -> str:
         """``qq, kk × 0.5, vv``."""
-        return ", ".join(r.name + (f" × {w:g}" if w != 1 else "") for r, w in self.relations.items())
+        return relations_in_words(self.relations)
 
     @property
     def precision_in_words(self) -> str:

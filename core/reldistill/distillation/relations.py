@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reldistill.errors import UsageError
 from reldistill.registry import Catalogue, Provided
 from reldistill.relation import Relation
 
-__all__ = ["parse_relations", "relation_weights"]
+__all__ = ["parse_relations", "relation_weights", "relations_in_words"]
 
 
 def parse_relations(text: str, catalogue: Catalogue[Relation]) -> list[tuple[Provided[Relation], float]]:
@@ -30,6 +32,11 @@ def parse_relations(text: str, catalogue: Catalogue[Relation]) -> list[tuple[Pro
 def relation_weights(chosen: list[tuple[Provided[Relation], float]]) -> dict[Relation, float]:
     """The same as a mapping for the loss."""
     return {provided.thing: weight for provided, weight in chosen}
+
+
+def relations_in_words(relations: Mapping[Relation, float]) -> str:
+    """``qq, kk × 0.5, vv``."""
+    return ", ".join(r.name + (f" × {w:g}" if w != 1 else "") for r, w in relations.items())
 
 
 def _weight(text: str, part: str, number: str) -> float:

@@ -12,6 +12,7 @@ import torch
 
 from reldistill.loss.kept_gradient import KeptGradient, weighted_sum
 from reldistill.native_arrays import NATIVE_DTYPES, native_array
+from reldistill.relation import PAIR_STATES
 from reldistill_loader._native import relation_terms
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from reldistill.states import AttentionStates
 
 __all__ = ["native_obstacle", "native_terms"]
-
-PROJECTIONS = ("query", "key", "value")
 
 
 def native_obstacle(device: torch.device, dtypes: Iterable[torch.dtype] = ()) -> str | None:
@@ -48,7 +47,7 @@ def native_terms(
         for name in relation.needs:
             student.require(name)
             teacher.require(name)
-    states = tuple(getattr(student, name) for name in PROJECTIONS)
+    states = tuple(getattr(student, name) for name in PAIR_STATES)
     total, *terms = _NativePairs.apply(teacher, student.lengths, relations, relation_heads, divisor, *states)
     return total, dict(zip(relations, terms, strict=True))
 
@@ -67,10 +66,10 @@ class _NativePairs(KeptGradient):
         *projections: Tensor | None,
     ) -> tuple[Tensor, ...]:
         used = {name for relation in relations for name in relation.needs}
-        guide = [getattr(teacher, name).contiguous() if name in used else None for name in PROJECTIONS]
+        guide = [getattr(teacher, name).contiguous() if name in used else None for name in PAIR_STATES]
         student = [
             state.contiguous() if state is not None and name in used else None
-            for name, state in zip(PROJECTIONS, projections, strict=True)
+            for name, state in zip(PAIR_STATES, projections, strict=True)
         ]
         # Asked of the states as they came: a copy that lies row by row does not know.
         wants = [
@@ -86,7 +85,7 @@ class _NativePairs(KeptGradient):
             relation_heads,
             [None if state is None else native_array(state) for state in guide],
             [None if state is None else native_array(state) for state in student],
-            [(PROJECTIONS.index(r.left), PROJECTIONS.index(r.right), weight) for r, weight in relations.items()],
+            [(PAIR_STATES.index(r.left), PAIR_STATES.index(r.right), weight) for r, weight in relations.items()],
             max(divisor, 1),
             [None if gradient is None else native_array(gradient) for gradient in gradients],
             threads=torch.get_num_threads(),

@@ -1,10 +1,9 @@
 """Pair relations in tiles that fit the cache: value and gradient in one pass, no map of a whole sequence kept.
 
-A tile is a few relation heads times a few rows of one sequence, of long ones a block of columns at a time. Of each tile only
-three things outlast it: what it adds to the value, to the gradient of the left and to the gradient of the right
-projection. The gradient of the
-student's logits is ``α / (A · n · B) · (R_student - R_teacher)`` (METHOD.md; paper, equations 5 to 8 differentiated),
-so forward and backward share the two softmaxes.
+A tile is a few relation heads times a few rows of one sequence, of long ones a block of columns at a time. Of each tile
+only three things outlast it: what it adds to the value, to the gradient of the left and to the gradient of the right
+projection. The gradient of the student's logits is ``α / (A · n · B) · (R_student - R_teacher)`` (METHOD.md; paper,
+equations 5 to 8 differentiated), so forward and backward share the two softmaxes.
 
 Shape letters: n tokens of a sequence, A relation heads, a heads of a tile, r rows of a tile, d width of a head.
 """
@@ -18,6 +17,7 @@ import torch
 from reldistill.loss.kept_gradient import KeptGradient, weighted_sum
 from reldistill.loss.precision import accumulation_dtype
 from reldistill.loss.tiles import BLOCK_COLUMNS, LONG, long_strip, strip, whole_maps
+from reldistill.relation import PAIR_STATES
 from reldistill.states import AttentionStates
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ __all__ = ["TILE_ELEMENTS", "tiled_terms"]
 TILE_ELEMENTS = 1 << 17
 """Logits in a tile. Four tiles of fp32 are alive at a time: 2 MiB, the level-2 caches of two cores of a server CPU."""
 
-PROJECTIONS = ("query", "key", "value")
-
 
 def tiled_terms(
     teacher: AttentionStates,
@@ -43,7 +41,7 @@ def tiled_terms(
     divisor: int,
 ) -> tuple[Tensor, dict[Relation, Tensor]]:
     """Equation 5 as a differentiable scalar, and equation 6 for each relation."""
-    states = tuple(getattr(student, name) for name in PROJECTIONS)
+    states = tuple(getattr(student, name) for name in PAIR_STATES)
     total, *terms = _TiledPairs.apply(teacher, student.lengths, relations, relation_heads, divisor, *states)
     return total, dict(zip(relations, terms, strict=True))
 
@@ -61,7 +59,7 @@ class _TiledPairs(KeptGradient):
         divisor: int,
         *projections: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        student = dict(zip(PROJECTIONS, projections, strict=True))
+        student = dict(zip(PAIR_STATES, projections, strict=True))
         present = next(state for _, state in teacher.present())
         dtype = accumulation_dtype(present.dtype)
         for state in projections:
@@ -94,7 +92,7 @@ class _TiledPairs(KeptGradient):
             start = end
 
         total = weighted_sum(relations, terms)
-        KeptGradient.keep(ctx, projections, [gradients.get(name) for name in PROJECTIONS])
+        KeptGradient.keep(ctx, projections, [gradients.get(name) for name in PAIR_STATES])
         ctx.mark_non_differentiable(*terms.values())
         return total, *terms.values()
 

@@ -4,10 +4,12 @@
 use crate::vector::{Avx2, Avx512};
 use crate::vector::{Baseline, Instructions};
 
-/// The vectors that are used.
+/// The vectors that are used. Only what this processor has can be had: see [`Self::detect`] and [`Self::available`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InstructionSet {
+pub struct InstructionSet(Vectors);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vectors {
     /// What every processor of the architecture has.
     Baseline,
     /// Eight floats and a fused multiply-add: most x86 processors since 2013.
@@ -34,35 +36,36 @@ impl InstructionSet {
         {
             let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
             if avx512 && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512bw") {
-                return Self::Avx512;
+                return Self(Vectors::Avx512);
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                return Self::Avx2;
+                return Self(Vectors::Avx2);
             }
         }
-        Self::Baseline
+        Self(Vectors::Baseline)
     }
 
     /// All that this processor has.
     pub fn available() -> Vec<Self> {
-        match Self::detect() {
+        let found = match Self::detect().0 {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => vec![Self::Baseline, Self::Avx2, Self::Avx512],
+            Vectors::Avx512 => vec![Vectors::Baseline, Vectors::Avx2, Vectors::Avx512],
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => vec![Self::Baseline, Self::Avx2],
-            Self::Baseline => vec![Self::Baseline],
-        }
+            Vectors::Avx2 => vec![Vectors::Baseline, Vectors::Avx2],
+            Vectors::Baseline => vec![Vectors::Baseline],
+        };
+        found.into_iter().map(Self).collect()
     }
 
     pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
-        match self {
-            // SAFETY: `detect` found the features, and nothing else makes these two.
+        match self.0 {
+            // SAFETY: `detect` found the features, and nothing outside of this file makes these two.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { avx512(work) },
+            Vectors::Avx512 => unsafe { avx512(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => unsafe { avx2(work) },
-            Self::Baseline => work.run::<Baseline, 4>(),
+            Vectors::Avx2 => unsafe { avx2(work) },
+            Vectors::Baseline => work.run::<Baseline, 4>(),
         }
     }
 }

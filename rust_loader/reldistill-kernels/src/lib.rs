@@ -10,7 +10,7 @@
 //! Results do not depend on the number of threads: each head is computed by one thread, writes elements of its own,
 //! and sums over heads are added in a fixed order.
 #![deny(missing_docs)]
-#![allow(clippy::needless_range_loop, reason = "iterators are not always inlined: see `products`")]
+#![allow(clippy::needless_range_loop, reason = "iterators are not always inlined: see `instruction_set`")]
 
 pub mod attention;
 mod error;

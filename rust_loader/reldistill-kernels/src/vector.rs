@@ -1,7 +1,7 @@
 //! Floats that are computed side by side, and the instructions that do it.
 //!
-//! Left to the compiler, the products come out in scalar pieces as soon as wider vectors are allowed (measured: seven
-//! times slower); so they are written for vectors, once, and this file says what a vector is.
+//! Left to the compiler, the products come out in scalar pieces as soon as wider vectors are allowed,
+//! several times slower; so they are written for vectors, once, and this file says what a vector is.
 
 /// Some floats. Every operation is done on each of them alone, but for `sum` and `greatest`.
 pub(crate) trait Vector: Copy {

@@ -166,6 +166,12 @@ fn transposed_relations_whose_logits_lie_far_apart() {
 }
 
 #[test]
+fn the_same_relation_twice_and_its_transpose() {
+    Case::new(&[20, 3], 2, [5, 4], &[(0, 1), (0, 1), (1, 0), (2, 2), (2, 2)], 1.0).check();
+    Case::new(&[20, 3], 2, [5, 4], &[(1, 0), (0, 1), (0, 1), (1, 0), (0, 1)], 1.0).check();
+}
+
+#[test]
 fn threads_change_no_bit() {
     let case = Case::new(&[33, 90, 1], 6, [16, 8], &NINE, 1.5);
     let alone = case.compute(InstructionSet::detect(), 1);

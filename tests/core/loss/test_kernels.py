@@ -242,3 +242,20 @@ def test_a_sequence_of_more_tokens_than_a_strip_has_columns() -> None:
     assert value == pytest.approx(expected, rel=1e-10)
     for slope, other in zip(slopes, found, strict=True):
         torch.testing.assert_close(other, slope, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("lengths", [(9, 5), (600, 3)], ids=str)
+def test_relations_of_the_same_projections_under_two_names_count_each(lengths: tuple[int, ...]) -> None:
+    """A plugin may bring qk under a name of its own, beside the built-in qk and kq."""
+    again = [PairRelation("mine", "query", "key"), PairRelation("self", "query", "query")]
+    relations: dict[Relation, float] = {NINE[1]: 1.0, again[0]: 0.5, NINE[3]: 2.0, NINE[0]: 1.0, again[1]: 0.25}
+    teacher, student = random_states(lengths, 12, seed=1), random_states(lengths, 6, seed=2)
+    expected, slopes = gradients(teacher, student, relations, 3, "reference")
+    value, found = gradients(teacher, student, relations, 3, "tiled")
+    single = [as_leaves(states, torch.float32) for states in (teacher, student)]
+    rough, rough_slopes = gradients(single[0], single[1], relations, 3, "native")
+    assert value == pytest.approx(expected, rel=1e-10)
+    assert rough == pytest.approx(expected, rel=1e-5)
+    for slope, other, third in zip(slopes, found, rough_slopes, strict=True):
+        torch.testing.assert_close(other, slope, rtol=1e-8, atol=1e-12)
+        torch.testing.assert_close(third.double(), slope, rtol=1e-4, atol=1e-6)

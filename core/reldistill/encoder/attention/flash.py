@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from reldistill.encoder.attention.trial import trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor
 
@@ -41,40 +43,19 @@ class VarlenOperator(Protocol):
         """``cu_seqlens``: int32 ``[S + 1]`` on the device."""
 
 
-def flash_attn_varlen(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    cu_seqlens_q: Tensor,
-    cu_seqlens_k: Tensor,
-    max_seqlen_q: int,
-    max_seqlen_k: int,
-    *,
-    dropout_p: float,
-    softmax_scale: float,
-) -> Tensor:
+def flash_attn_varlen() -> VarlenOperator:
     """flash-attn's own; imported at the first use."""
-    output: Tensor = import_module("flash_attn").flash_attn_varlen_func(
-        q,
-        k,
-        v,
-        cu_seqlens_q,
-        cu_seqlens_k,
-        max_seqlen_q,
-        max_seqlen_k,
-        dropout_p=dropout_p,
-        softmax_scale=softmax_scale,
-    )
-    return output
+    operator: VarlenOperator = import_module("flash_attn").flash_attn_varlen_func
+    return operator
 
 
-def flash_attention_by(operator: VarlenOperator) -> PackedAttention:
-    """The attention that this operator computes. Shapes: :data:`reldistill.encoder.attention.backend.PackedAttention`."""
+def flash_attention_by(load: Callable[[], VarlenOperator]) -> PackedAttention:
+    """The attention by the operator that ``load`` gives. Shapes: :data:`reldistill.encoder.attention.backend.PackedAttention`."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
         ends, longest = packing.cu_seqlens, packing.longest
         q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-        return operator(q, k, v, ends, ends, longest, longest, dropout_p=dropout, softmax_scale=scale)[None]
+        return load()(q, k, v, ends, ends, longest, longest, dropout_p=dropout, softmax_scale=scale)[None]
 
     return attend
 

@@ -25,7 +25,7 @@ pub fn attention_forward(
     instructions: InstructionSet,
 ) -> Result<(), Error> {
     attention.check(inputs)?;
-    attention.check_output("output", &output)?;
+    attention.check_size("output", output.len())?;
     attention.check_log_sums(log_sums.len())?;
     let (output, log_sums) = (Output::new(output), Output::new(ValuesMut::Float32(log_sums)));
     let heads = attention.heads_of_all();

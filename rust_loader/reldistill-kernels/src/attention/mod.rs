@@ -11,9 +11,9 @@ mod forward;
 pub use backward::attention_backward;
 pub use forward::attention_forward;
 
+use crate::Error;
 use crate::panels::Panels;
 use crate::values::Values;
-use crate::{Error, values::ValuesMut};
 
 /// What attention is computed with, beside its inputs `[tokens, heads · width]`.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ impl Attention<'_> {
         self.lengths.iter().sum()
     }
 
-    /// Longest first as they come: each sequence's heads one by one.
+    /// Each sequence's heads one by one, in the order of the batch.
     fn heads_of_all(&self) -> Vec<Head> {
         let mut found = Vec::with_capacity(self.lengths.len() * self.heads);
         let mut start = 0;
@@ -87,10 +87,6 @@ impl Attention<'_> {
     fn check_size(&self, tensor: &'static str, found: usize) -> Result<(), Error> {
         let expected = self.tokens() * self.heads * self.width;
         if found == expected { Ok(()) } else { Err(Error::Size { tensor, found, expected }) }
-    }
-
-    fn check_output(&self, tensor: &'static str, values: &ValuesMut<'_>) -> Result<(), Error> {
-        self.check_size(tensor, values.len())
     }
 
     fn check_log_sums(&self, found: usize) -> Result<(), Error> {

@@ -104,7 +104,7 @@ impl Work for Head<'_, '_> {
                 continue;
             }
             let pair = problem.relations[number];
-            if let Some(other) = transpose(problem.relations, number)
+            if let Some(other) = transpose(problem.relations, number, &scratch.done)
                 && tokens <= both_ways::LONGEST
             {
                 let weight = problem.relations[other].weight;
@@ -133,9 +133,9 @@ impl Work for Head<'_, '_> {
     }
 }
 
-/// The relation behind this one that is its transpose.
-fn transpose(relations: &[Pair], number: usize) -> Option<usize> {
+/// A relation behind this one that is its transpose and not done yet.
+fn transpose(relations: &[Pair], number: usize, done: &[bool]) -> Option<usize> {
     let pair = relations[number];
     let is_transpose = |other: &Pair| other.left == pair.right && other.right == pair.left && pair.left != pair.right;
-    (number + 1..relations.len()).find(|other| is_transpose(&relations[*other]))
+    (number + 1..relations.len()).find(|other| !done[*other] && is_transpose(&relations[*other]))
 }

@@ -51,7 +51,7 @@ pub struct Problem<'a> {
 }
 
 impl Problem<'_> {
-    /// Raises what is wrong with it; what passes is computed without another check.
+    /// Gives what is wrong with it; what passes is computed without another check.
     pub(crate) fn check(&self, gradients: &Gradients<'_>) -> Result<(), Error> {
         let tokens = self.lengths.iter().sum::<usize>();
         for pair in self.relations {
