@@ -105,3 +105,20 @@ def test_what_there_is_not_is_refused_with_what_there_is(arguments: list[str], m
     assert outcome.exit_code == 2
     assert message in outcome.stderr
     assert "Allowed:" in outcome.stderr
+
+
+def test_a_relation_twice_is_refused() -> None:
+    outcome = CliRunner().invoke(app, ["bench", "loss", "--relations", "qq,qq"])
+    assert outcome.exit_code == 2
+    assert "one of them stands there twice" in outcome.stderr
+
+
+@pytest.mark.parametrize("command", [["loss"], ["step", "bert-128"]])
+@pytest.mark.parametrize(("place", "message"), [("no/result.json", "there is no folder"), (".", "it is a folder")])
+def test_a_result_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, command: list[str], place: str, message: str
+) -> None:
+    outcome = CliRunner().invoke(app, ["bench", *command, "--output", str(tmp_path / place)])
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert "round 1" not in outcome.stderr

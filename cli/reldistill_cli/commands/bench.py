@@ -12,7 +12,7 @@ import typer
 from reldistill_cli.commands.bench_load import load
 from reldistill_cli.commands.bench_loss import loss
 from reldistill_cli.commands.bench_step import step
-from reldistill_cli.output import console, print_json
+from reldistill_cli.output import console
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -41,7 +41,9 @@ def tokenize(
     Example: minictl bench tokenize brown.txt --tokenizer bert/tokenizer.json --rounds 5
     """
     from reldistill_cli.bench.contest import environment
+    from reldistill_cli.bench.result import check_output, deliver
 
+    check_output(output)
     measured = {"text_bytes": text.stat().st_size, "text": text.name, "rounds": rounds}
     result: dict[str, Any] = {
         "command": f"minictl bench tokenize {text.name} --rounds {rounds}",
@@ -49,12 +51,7 @@ def tokenize(
         "environment": environment("tokenizers", "transformers", "datasets"),
         "tokenizers": [_tokenizer(text, file, rounds) for file in tokenizer],
     }
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        print_json(result)
-    else:
-        _table(result)
+    deliver(result, output, _table, as_json=as_json)
 
 
 def _tokenizer(text: Path, tokenizer: Path, rounds: int) -> dict[str, Any]:

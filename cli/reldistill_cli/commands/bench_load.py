@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reldistill.errors import UsageError
-from reldistill_cli.output import console, print_json
+from reldistill_cli.output import console
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -35,8 +34,10 @@ def load(
     """
     from reldistill_cli.bench.contest import Spread, environment, take_turns
     from reldistill_cli.bench.feeding import CONTESTANTS, NEEDS
+    from reldistill_cli.bench.result import check_output, deliver
     from reldistill_loader import Corpus
 
+    check_output(output)
     opened = Corpus.open(corpus)
     longest = opened.manifest.max_length
     if (windows := opened.tokens // longest) <= batch_size:
@@ -86,12 +87,7 @@ def load(
             name: asdict(Spread.of(values)) for name, values in _checking(corpus, batch_size, max(rounds, 5)).items()
         },
     }  # fmt: skip
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        print_json(result)
-    else:
-        _table(result)
+    deliver(result, output, _table, as_json=as_json)
 
 
 def tokens(run: Run) -> int:

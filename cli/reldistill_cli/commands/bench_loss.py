@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reldistill_cli.output import console, print_json
+from reldistill_cli.output import console
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -31,11 +31,15 @@ def loss(
     """
     from reldistill.errors import UsageError
     from reldistill_cli.bench.contest import environment
+    from reldistill_cli.bench.result import check_output, deliver
     from reldistill_cli.bench.workloads import NINE
 
+    check_output(output)
     chosen = [name.strip() for name in relations.split(",")]
     if wrong := [name for name in chosen if name not in NINE]:
         raise UsageError(f"--relations {wrong[0]}: not a pair", hint=f"Allowed: {', '.join(NINE)}.")
+    if len(set(chosen)) < len(chosen):
+        raise UsageError(f"--relations {relations}: one of them stands there twice")
     sizes = length or [256]
     result: dict[str, Any] = {
         "command": f"minictl bench loss {' '.join(f'--length {n}' for n in sizes)} --relations {','.join(chosen)} --rounds {rounds}"
@@ -45,12 +49,7 @@ def loss(
         "environment": environment("torch"),
         "lengths": [_at(size, chosen, rounds, repeats) for size in sizes],
     }
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        print_json(result)
-    else:
-        _table(result)
+    deliver(result, output, _table, as_json=as_json)
 
 
 def _at(longest: int, relations: list[str], rounds: int, repeats: int) -> dict[str, Any]:

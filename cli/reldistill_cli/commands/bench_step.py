@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reldistill_cli.output import console, print_json
+from reldistill_cli.output import console
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -33,9 +33,11 @@ def step(
     from reldistill.distillation.device import precision_name, resolve_precision
     from reldistill.errors import UsageError
     from reldistill_cli.bench.contest import Spread, environment, take_turns
+    from reldistill_cli.bench.result import check_output, deliver
     from reldistill_cli.bench.stepping import CONTESTANTS, necessary_flops
     from reldistill_cli.bench.workloads import WORKLOADS
 
+    check_output(output)
     if workload not in WORKLOADS:
         raise UsageError(f"{workload}: not a workload", hint=f"Allowed: {', '.join(WORKLOADS)}.")
     if precision not in ("auto", "fp32", "bf16"):
@@ -88,12 +90,7 @@ def step(
             for name, each in runs.items()
         },
     }  # fmt: skip
-    if output is not None:
-        output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        print_json(result)
-    else:
-        _table(result)
+    deliver(result, output, _table, as_json=as_json)
 
 
 def _table(result: dict[str, Any]) -> None:
