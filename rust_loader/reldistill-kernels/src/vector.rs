@@ -152,10 +152,15 @@ mod x86 {
     }
 
     /// The operations of one register. They are computed only below a function that has the instructions: see
-    /// [`crate::InstructionSet`].
+    /// [`crate::InstructionSet`]. What looks like closures are pieces of code that are put in place: a closure would be compiled
+    /// by itself, without the instructions, and each of them would be a call through memory.
     macro_rules! register {
         ($register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $subtract:ident,
-         $multiply:ident, $multiply_add:ident, $greater:ident, $power:expr, $kept:expr, $sum:expr, $greatest:expr) => {
+         $multiply:ident, $multiply_add:ident, $greater:ident,
+         |$of_power:ident| $power:expr,
+         |$of_kept:ident, $key:ident, $first:ident, $threshold:ident| $kept:expr,
+         |$of_sum:ident| $sum:expr,
+         |$of_greatest:ident| $greatest:expr) => {
             impl Vector for $register {
                 const LANES: usize = $lanes;
 
@@ -212,25 +217,38 @@ mod x86 {
                 #[inline(always)]
                 fn power_of_two(self) -> Self {
                     // SAFETY: as for `splat`.
-                    unsafe { $power(self) }
+                    unsafe {
+                        let $of_power = self;
+                        $power
+                    }
                 }
 
                 #[inline(always)]
                 fn kept(self, key: [u32; 2], first: u32, threshold: u32) -> Self {
                     // SAFETY: as for `splat`.
-                    unsafe { $kept(self, key.map(|word| word as i32), first as i32, threshold as i32) }
+                    unsafe {
+                        let ($of_kept, $key) = (self, [key[0] as i32, key[1] as i32]);
+                        let ($first, $threshold) = (first as i32, threshold as i32);
+                        $kept
+                    }
                 }
 
                 #[inline(always)]
                 fn sum(self) -> f32 {
                     // SAFETY: as for `splat`.
-                    unsafe { $sum(self) }
+                    unsafe {
+                        let $of_sum = self;
+                        $sum
+                    }
                 }
 
                 #[inline(always)]
                 fn greatest(self) -> f32 {
                     // SAFETY: as for `splat`.
-                    unsafe { $greatest(self) }
+                    unsafe {
+                        let $of_greatest = self;
+                        $greatest
+                    }
                 }
             }
         };
@@ -251,10 +269,14 @@ mod x86 {
             let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(lanes));
             _mm512_castsi512_ps(_mm512_add_epi32(power, _mm512_set1_epi32(ONE as i32)))
         },
-        |lanes, key: [i32; 2], first, threshold| {
+        |lanes, key, first, threshold| {
             let places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
             let places = _mm512_add_epi32(_mm512_set1_epi32(first), places);
-            let spread = SPREAD.map(|odd| _mm512_set1_epi32(odd as i32));
+            let spread = [
+                _mm512_set1_epi32(SPREAD[0] as i32),
+                _mm512_set1_epi32(SPREAD[1] as i32),
+                _mm512_set1_epi32(SPREAD[2] as i32),
+            ];
             let bits = _mm512_xor_si512(_mm512_mullo_epi32(places, spread[0]), _mm512_set1_epi32(key[0]));
             let bits = _mm512_mullo_epi32(_mm512_xor_si512(bits, _mm512_srli_epi32::<16>(bits)), spread[1]);
             let bits = _mm512_add_epi32(bits, _mm512_set1_epi32(key[1]));
@@ -281,9 +303,13 @@ mod x86 {
             let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(lanes));
             _mm256_castsi256_ps(_mm256_add_epi32(power, _mm256_set1_epi32(ONE as i32)))
         },
-        |lanes, key: [i32; 2], first, threshold| {
+        |lanes, key, first, threshold| {
             let places = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-            let spread = SPREAD.map(|odd| _mm256_set1_epi32(odd as i32));
+            let spread = [
+                _mm256_set1_epi32(SPREAD[0] as i32),
+                _mm256_set1_epi32(SPREAD[1] as i32),
+                _mm256_set1_epi32(SPREAD[2] as i32),
+            ];
             let bits = _mm256_xor_si256(_mm256_mullo_epi32(places, spread[0]), _mm256_set1_epi32(key[0]));
             let bits = _mm256_mullo_epi32(_mm256_xor_si256(bits, _mm256_srli_epi32::<16>(bits)), spread[1]);
             let bits = _mm256_add_epi32(bits, _mm256_set1_epi32(key[1]));
