@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PretrainedConfig
 
 from reldistill import LayerPair, Registry, StudentShape
@@ -22,6 +24,7 @@ from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import make_optimizer
 from reldistill.distillation.student import new_student
 from reldistill.encoder import ATTENTION_BACKENDS, Encoder, student_encoder
+from reldistill.encoder.dropout import NativeDropout
 from reldistill.encoder.load import cut_class, encoder_of, model_class
 from reldistill.teacher import TeacherAdapter
 from reldistill_cli.bench.contest import Run, peak_mib
@@ -37,6 +40,8 @@ CONTESTANTS = {
     "without native attention": "ours, but attention by torch's SDPA, a sequence at a time",
     "without the native loss": "ours, but the loss by the tiled kernel in torch",
     "without cutting": "ours, but teacher and student computed to their ends",
+    "without native dropout": "ours, but dropout by torch",
+    "without packing": "ours, but each sequence filled up to the longest, and what fills it computed like the rest",
     "without bf16": "ours, but all in fp32",
 }
 PEERS = ("common", "careful")
@@ -70,7 +75,11 @@ def ours(workload: Workload, precision: torch.dtype, name: str) -> Callable[[], 
     kernel: Any = "tiled" if name == "without the native loss" else "auto"
     objective = Objective(teacher, [LayerPair(12, 6)], relations, RELATION_HEADS, precision, kernel)
     optimizer = make_optimizer(student, learning_rate=6e-4, beta2=0.999, epsilon=1e-6, weight_decay=0.01)
-    tokens = workload.batch()
+    if name == "without native dropout":
+        for module in student.modules():
+            if isinstance(module, NativeDropout):
+                module.forward = partial(nn.Dropout.forward, module)  # type: ignore[method-assign]
+    tokens = workload.batch(filled=name == "without packing")
     student.train()
 
     def step() -> float:

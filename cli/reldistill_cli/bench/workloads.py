@@ -34,13 +34,15 @@ class Workload:
         """Of the sequences, longest first."""
         return ragged_lengths(self.longest, self.tokens)
 
-    def batch(self) -> PackedTokens:
-        """The same tokens each time."""
+    def batch(self, *, filled: bool = False) -> PackedTokens:
+        """The same tokens each time; ``filled`` with more, so that each sequence is as long as the longest."""
         import torch
 
         from reldistill import PackedTokens
 
         lengths = self.lengths()
+        if filled:
+            lengths = (max(lengths),) * len(lengths)
         ids = torch.randint(5, self.vocabulary, (sum(lengths),), generator=torch.Generator().manual_seed(0))
         first = 2 if self.family == "xlm-r" else 0
         positions = torch.cat([torch.arange(first, first + length) for length in lengths])

@@ -30,8 +30,8 @@ MAPS_KEPT = {"cpu": 0, "cuda": 0, "mps": 3}
 """Attention maps ``[h, n, n]`` of fp32 that a layer keeps for backward: torch's attention with dropout keeps the
 probabilities, the noise, and their product. Fused kernels, ours on a CPU and those of CUDA, keep none."""
 
-NOISE_BYTES = {"cuda": 1}
-"""Bytes that dropout keeps for an element; elsewhere as many as the element has."""
+NOISE_BYTES = {"cpu": 0, "cuda": 1}
+"""Bytes that dropout keeps for an element: ours on a CPU draws its numbers again; elsewhere as many as the element has."""
 
 TILE_BYTES = 2 << 20
 """Tiles of the loss that are alive at a time."""
@@ -102,8 +102,8 @@ def activation_bytes(
 ) -> Bytes:
     """What a student's forward pass keeps for its backward pass, with dropout.
 
-    Of the embeddings: the sum and its noise, ``2dT``. Of a whole layer: inputs of its four linear maps ``3dT + fT``
-    (query, key and value share theirs), inputs of its two LayerNorms ``2dT`` in fp32, noise of two dropouts ``2dT``,
+    Of the embeddings: the sum, ``dT``, and noise, :data:`NOISE_BYTES` for an element. Of a whole layer: inputs of its four linear maps ``3dT + fT``
+    (query, key and value share theirs), inputs of its two LayerNorms ``2dT`` in fp32, noise of two dropouts,
     query, key and value ``3dT``, the input of GELU ``fT``, and :data:`MAPS_KEPT` maps ``hS``, or where none is kept a
     number for each row ``hT``. Of the last layer: the
     input of its projections ``dT``. In bf16 each projection has an input of its own, and there is a copy of each matrix

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoModel, PreTrainedModel
 
 from reldistill.encoder.attention import ATTENTION_BACKENDS
+from reldistill.encoder.dropout import use_native_dropout
 from reldistill.encoder.encoder import Encoder
 from reldistill.encoder.quiet import quiet_transformers
 from reldistill.errors import CheckpointError, in_one_line
@@ -120,7 +121,8 @@ def model_class(config: PretrainedConfig) -> type[PreTrainedModel]:
 def encoder_of(
     model: PreTrainedModel, adapter: TeacherAdapter, layers: Sequence[int], needs: frozenset[str]
 ) -> Encoder:
-    """The encoder of a model as it is, cut or whole."""
+    """The encoder of a model as it is, cut or whole, but for its dropout."""
+    use_native_dropout(model)
     return Encoder(model, {layer: adapter.projections(model, layer) for layer in sorted(layers)}, needs)
 
 

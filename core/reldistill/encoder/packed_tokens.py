@@ -39,8 +39,18 @@ class PackedTokens:
         return cls(input_ids[real], positions, cumulative_lengths(lengths, input_ids.device), lengths)
 
     def to(self, device: torch.device) -> PackedTokens:
-        """The same on another device."""
+        """The same on another device; the host does not wait for a copy to CUDA."""
         ids, positions, ends = (
-            tensor.to(device, non_blocking=True) for tensor in (self.input_ids, self.position_ids, self.cu_seqlens)
+            _moved(tensor, device) for tensor in (self.input_ids, self.position_ids, self.cu_seqlens)
         )
         return PackedTokens(ids, positions, ends, self.lengths)
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Through page-locked memory where that matters: a copy from other memory waits for all that the GPU has still to do.
+
+    torch keeps that memory until the copy is done, whatever becomes of ``tensor``.
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

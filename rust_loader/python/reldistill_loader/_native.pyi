@@ -19,6 +19,7 @@ __all__ = [
     "Mixture",
     "attention_backward",
     "attention_forward",
+    "dropout",
     "merge_parts",
     "relation_terms",
     "tokenize",
@@ -431,6 +432,15 @@ def attention_backward(
 
     Raises:
         ValueError: sizes do not fit each other, or `dropout` is not in [0, 1).
+    """
+
+def dropout(values: _Floats, output: _Floats, *, dropout: float, seed: int, threads: int) -> None:
+    """Writes to `output` what is left of `values`, both `[rows, width]`: 0, or the value divided by `1 - dropout`.
+
+    What is dropped is a function of `seed` and the place alone. The interpreter is released.
+
+    Raises:
+        ValueError: the two are not of one size, or `dropout` is not in [0, 1).
     """
 
 def relation_terms(

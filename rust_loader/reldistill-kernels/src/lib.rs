@@ -1,9 +1,10 @@
-//! The two parts of a training step that torch computes slowly on a CPU: the relation loss, and attention with dropout.
+//! The parts of a training step that torch computes slowly on a CPU: the relation loss, attention with dropout, and dropout
+//! itself.
 //!
-//! Both are products of narrow heads with a softmax between, so that maps of tokens times tokens are far larger than what
+//! The first two are products of narrow heads with a softmax between, so that maps of tokens times tokens are far larger than what
 //! goes in and comes out. Here a map exists in strips of a few rows alone, which stay in a core's cache.
 //!
-//! `relation` is the loss, `attention` is attention. Both are built of: `values` (fp32 or bf16 that others own), `panels` (a head
+//! `relation` is the loss, `attention` is attention, `dropout` is dropout. They are built of: `values` (fp32 or bf16 that others own), `panels` (a head
 //! laid out for the products), `products`, `exponential`, all in terms of `vector`; `instruction_set` picks the widest
 //! vectors that the processor has, `threads` deals heads out.
 //!
@@ -13,6 +14,7 @@
 #![allow(clippy::needless_range_loop, reason = "iterators are not always inlined: see `instruction_set`")]
 
 pub mod attention;
+mod dropout;
 mod error;
 mod exponential;
 mod instruction_set;
@@ -23,6 +25,7 @@ mod threads;
 mod values;
 mod vector;
 
+pub use dropout::dropout;
 pub use error::Error;
 pub use instruction_set::InstructionSet;
 pub use values::{Values, ValuesMut};

@@ -117,7 +117,10 @@ fn add_right<V: Vector, const ROWS: usize>(
         let column = panel * ROWS;
         for at in 0..width / V::LANES {
             let at = at * V::LANES;
-            let mut sums: [V; ROWS] = std::array::from_fn(|i| V::load(&slopes[(column + i) * width + at..]));
+            let mut sums = [V::splat(0.0); ROWS];
+            for i in 0..ROWS {
+                sums[i] = V::load(&slopes[(column + i) * width + at..]);
+            }
             for row in 0..slope.len() / block {
                 let factors = &slope[row * block + column..][..ROWS];
                 let left = V::load(&left[row * width + at..]);

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use reldistill_kernels::InstructionSet;
 use reldistill_kernels::attention::{self, Attention, Inputs};
 
+use crate::dropout::check_share;
 use crate::floats::{Array, ArrayMut};
 
 #[pyfunction]
@@ -67,9 +68,7 @@ fn width(heads: usize, inputs: &[Array<'_>; 3], dropout: f32) -> PyResult<usize>
     if heads == 0 || !width.is_multiple_of(heads) {
         return Err(PyValueError::new_err(format!("{heads} attention heads do not divide the width {width}")));
     }
-    if !(0.0..1.0).contains(&dropout) {
-        return Err(PyValueError::new_err(format!("dropout {dropout}: must be at least 0 and below 1")));
-    }
+    check_share(dropout)?;
     Ok(width / heads)
 }
 

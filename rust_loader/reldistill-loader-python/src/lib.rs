@@ -8,6 +8,7 @@ mod attention;
 mod batches;
 mod corpus;
 mod documents;
+mod dropout;
 mod errors;
 mod floats;
 mod mixture;
@@ -25,6 +26,8 @@ mod _native {
     use super::batches::{Batch, Batches};
     #[pymodule_export]
     use super::corpus::Corpus;
+    #[pymodule_export]
+    use super::dropout::dropout;
     #[pymodule_export]
     use super::mixture::Mixture;
     #[pymodule_export]

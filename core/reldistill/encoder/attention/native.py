@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reldistill.native_arrays import NATIVE_DTYPES, native_array
+from reldistill.native_arrays import NATIVE_DTYPES, native_array, native_seed
 from reldistill_loader._native import attention_backward, attention_forward
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _NativeAttention(torch.autograd.Function):
         inputs = [state.contiguous() for state in (query, key, value)]
         output = torch.empty_like(inputs[0])
         log_sums = torch.empty(len(query), heads)
-        seed = int(torch.randint(2**63 - 1, ())) if dropout else 0
+        seed = native_seed() if dropout else 0
         ctx.settings = {"scale": scale, "dropout": dropout, "seed": seed, "threads": torch.get_num_threads()}
         ctx.lengths, ctx.heads = lengths, heads
         arrays = [native_array(state) for state in inputs]

@@ -7,8 +7,8 @@
 //! dQ = scale · dS · K       dK = scale · dSᵀ · Q
 //! ```
 
-use super::dropout::Dropout;
 use super::{Attention, Head, Inputs, Scratch};
+use crate::dropout::Dropout;
 use crate::exponential::exponential;
 use crate::instruction_set::Work;
 use crate::panels::{Layouts, Panels, Place};
@@ -82,7 +82,7 @@ impl Work for Backward<'_, '_> {
         for map in [&mut *map, &mut *slopes] {
             map.resize(map.len().max(strip * padded), 0.0);
         }
-        let dropout = Dropout::of(attention);
+        let dropout = Dropout::new(attention.dropout, attention.seed);
         let (width, wide, mut first) = (attention.width, key.padded_width, 0);
         let mut row_of_output = vec![0.0; width];
         while first < padded {

@@ -1,7 +1,7 @@
 //! From query, key and value to the output.
 
-use super::dropout::Dropout;
 use super::{Attention, Head, Inputs, Scratch};
+use crate::dropout::Dropout;
 use crate::exponential::exponential;
 use crate::instruction_set::Work;
 use crate::panels::{Layouts, Place};
@@ -61,7 +61,7 @@ impl Work for Forward<'_, '_> {
         let padded = tokens.next_multiple_of(LANES);
         let strip = (STRIP_BYTES / (size_of::<f32>() * padded) / ROWS * ROWS).clamp(ROWS, padded);
         map.resize(map.len().max(strip * padded), 0.0);
-        let dropout = Dropout::of(attention);
+        let dropout = Dropout::new(attention.dropout, attention.seed);
         let (width, mut first) = (attention.width, 0);
         while first < padded {
             let end = (first + strip).min(padded);

@@ -5,7 +5,6 @@
 //! row's sum, and what is dropped is a function of a seed and the place in the map.
 
 mod backward;
-mod dropout;
 mod forward;
 
 pub use backward::attention_backward;
