@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reldistill.cost import EFFICIENCY
 from reldistill.distillation.relations import relations_in_words
 from reldistill.layers import pairs_in_words
 from reldistill_cli.durations import count, duration
@@ -147,7 +146,7 @@ def _time(cost: RunCost) -> Table:
     table.add_row(
         "matrix products", f"{count(cost.measured.rate)} {precision} operations/s, measured ({product}){slow}"
     )
-    table.add_row("assumed", f"a step reaches {EFFICIENCY:.0%} of that rate")
+    table.add_row("assumed", f"a step reaches {cost.assumed_share:.0%} of that rate")
     table.add_row("expected", f"{cost.tokens_per_second:,.0f} tokens/s")
     table.add_row("optimiser", f"moves {cost.optimizer_bytes_per_step / MIB:,.1f} MiB a step, not in the time")
     table.add_row("the run", f"{cost.steps:,} steps, {count(cost.tokens)} tokens, about {duration(cost.seconds)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -46,7 +45,4 @@ def options(
 
 def run() -> None:
     """The entry point of the program."""
-    # The threads of torch and of our kernels take turns. Those that wait by running in circles, as OpenMP's do at first,
-    # take a core from those that work. It is read when torch is loaded, so it is said before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reldistill_cli.output import console
+from reldistill_cli.waiting import short_waits
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -34,7 +36,7 @@ def step(
     from reldistill.errors import UsageError
     from reldistill_cli.bench.contest import Spread, environment, take_turns
     from reldistill_cli.bench.result import check_output, deliver
-    from reldistill_cli.bench.stepping import CONTESTANTS, necessary_flops
+    from reldistill_cli.bench.stepping import CONTESTANTS, PEERS, necessary_flops
     from reldistill_cli.bench.workloads import WORKLOADS
 
     check_output(output)
@@ -54,7 +56,9 @@ def step(
     def on_run(name: str, number: int, run: Run) -> None:
         console().print(f"round {number + 1} of {rounds}, {name}: {run.seconds:.2f} s a step")
 
-    runs = take_turns(commands, rounds, on_run)
+    waits = short_waits(os.environ)
+    variables = {name: waits for name in names if name not in (*PEERS, "without short waits")}
+    runs = take_turns(commands, rounds, on_run, variables=variables)
     chosen, flops = WORKLOADS[workload], necessary_flops(WORKLOADS[workload])
     lengths, first = chosen.lengths(), runs["reldistill"]
     digests = {name: [json.loads(run.digest) for run in each] for name, each in runs.items()}

@@ -13,11 +13,10 @@ from reldistill.cost.flops import (
 from reldistill.cost.lengths import Lengths
 from reldistill.cost.memory import Bytes, StepMemory, activation_bytes, optimizer_traffic_bytes, step_memory
 from reldistill.cost.parameters import Parameters, encoder_parameters, model_parameters
-from reldistill.cost.rate import EFFICIENCY, MeasuredRate, matrix_product_rate, measured_rate
+from reldistill.cost.rate import MeasuredRate, assumed_share, matrix_product_rate, measured_rate
 from reldistill.cost.sizes import EncoderSize, LossSize, ModelSize, StepSize
 
 __all__ = [
-    "EFFICIENCY",
     "Bytes",
     "EncoderFlops",
     "EncoderSize",
@@ -31,6 +30,7 @@ __all__ = [
     "StepMemory",
     "StepSize",
     "activation_bytes",
+    "assumed_share",
     "encoder_backward_flops",
     "encoder_forward_flops",
     "encoder_parameters",

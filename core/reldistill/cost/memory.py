@@ -102,12 +102,12 @@ def activation_bytes(
 ) -> Bytes:
     """What a student's forward pass keeps for its backward pass, with dropout.
 
-    Of the embeddings: the sum, ``dT``, and noise, :data:`NOISE_BYTES` for an element. Of a whole layer: inputs of its four linear maps ``3dT + fT``
-    (query, key and value share theirs), inputs of its two LayerNorms ``2dT`` in fp32, noise of two dropouts,
-    query, key and value ``3dT``, the input of GELU ``fT``, and :data:`MAPS_KEPT` maps ``hS``, or where none is kept a
-    number for each row ``hT``. Of the last layer: the
-    input of its projections ``dT``. In bf16 each projection has an input of its own, and there is a copy of each matrix
-    in bf16; and, where maps are kept, query, key and value in fp32 beside those in bf16, for these products run in fp32.
+    Of the embeddings: the sum ``dT``, and noise, :data:`NOISE_BYTES` for an element. Of a whole layer: inputs of its four
+    linear maps ``3dT + fT`` (query, key and value share theirs), inputs of its two LayerNorms ``2dT`` in fp32, noise of two
+    dropouts, query, key and value ``3dT``, the input of GELU ``fT``, and :data:`MAPS_KEPT` maps ``hS``, or where none is kept
+    a number for each row ``hT``. Of the last layer: the input of its projections ``dT``. In bf16 each projection has an
+    input of its own, and there is a copy of each matrix in bf16; and, where maps are kept, query, key and value in fp32
+    beside those in bf16, for these products run in fp32.
     """
     model, whole = size.model, size.layers - 1
     d, f, maps = model.hidden_size, model.intermediate_size, MAPS_KEPT[device]

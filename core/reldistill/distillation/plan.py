@@ -12,12 +12,12 @@ from transformers import PretrainedConfig
 
 from reldistill.config import DistillConfig, parse_mixing
 from reldistill.cost import (
-    EFFICIENCY,
     EncoderSize,
     Lengths,
     LossSize,
     ModelSize,
     StepSize,
+    assumed_share,
     measured_rate,
     step_flops,
     step_memory,
@@ -113,7 +113,7 @@ class Plan:
         """Estimated time: the products of all tokens at a share of this machine's measured rate."""
         squares = (lengths or Lengths.alike(self.config.max_length)).squares_per_token
         flops = step_flops(self.size, 1, squares).total
-        return self.tokens(lengths) * flops / (EFFICIENCY * _rate(self.device, self.precision))
+        return self.tokens(lengths) * flops / (assumed_share(self.device) * _rate(self.device, self.precision))
 
     def describe(self) -> dict[str, Any]:
         """The plan in plain values, for JSON and tables."""

@@ -10,13 +10,13 @@ import torch
 
 from reldistill.config import DistillConfig
 from reldistill.cost import (
-    EFFICIENCY,
     Lengths,
     MeasuredRate,
     Parameters,
     StepFlops,
     StepMemory,
     StepSize,
+    assumed_share,
     encoder_parameters,
     model_parameters,
     optimizer_traffic_bytes,
@@ -101,9 +101,14 @@ class RunCost:
         return self.steps * self.config.batch_size * self.lengths.mean
 
     @property
+    def assumed_share(self) -> float:
+        """Of the measured rate, what a step is assumed to reach on this device."""
+        return assumed_share(self.device)
+
+    @property
     def tokens_per_second(self) -> float:
         """Expected: the assumed share of the measured rate over the operations of a token."""
-        return EFFICIENCY * self.measured.rate / self.flops_per_token.total
+        return self.assumed_share * self.measured.rate / self.flops_per_token.total
 
     @property
     def seconds(self) -> float:
@@ -164,7 +169,7 @@ class RunCost:
                 "flops_per_second": self.measured.rate,
                 "shape": list(self.measured.shape),
                 "bf16_in_hardware": self.bf16_in_hardware,
-                "assumed_share": EFFICIENCY,
+                "assumed_share": self.assumed_share,
             },
             "tokens": self.tokens,
             "tokens_per_second": self.tokens_per_second,
