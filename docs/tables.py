@@ -211,6 +211,8 @@ def rendered(page: str) -> str:
 TABLES = (
     ("step_bert-128", step_table),
     ("step_bert-512", step_table),
+    ("step_xlmr-128", step_table),
+    ("step_bert-128-nine", step_table),
     ("loss", loss_table),
     ("loss_nine", loss_table),
     ("loading_memory", loading_table),

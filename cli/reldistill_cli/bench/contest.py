@@ -77,15 +77,9 @@ def _cpu_seconds() -> float:
 
 
 def take_turns(
-    commands: Mapping[str, Sequence[str]],
-    rounds: int,
-    on_run: Callable[[str, int, Run], None],
-    *,
-    variables: Mapping[str, Mapping[str, str]] | None = None,
+    commands: Mapping[str, Sequence[str]], rounds: int, on_run: Callable[[str, int, Run], None], **variables: str
 ) -> dict[str, list[Run]]:
     """Run each command once a round, ``rounds`` times; each prints a :class:`Run` as its last line.
-
-    ``variables`` are those that are added to the environment of the commands of these names.
 
     Raises:
         ReldistillError: a command failed.
@@ -94,11 +88,7 @@ def take_turns(
     for number in range(rounds):
         for name, command in commands.items():
             done = subprocess.run(
-                [sys.executable, *command],
-                env=os.environ | dict((variables or {}).get(name, {})),
-                capture_output=True,
-                text=True,
-                check=False,
+                [sys.executable, *command], env=os.environ | variables, capture_output=True, text=True, check=False
             )
             if done.returncode != 0:
                 raise ReldistillError(f"{name} failed with status {done.returncode}", hint=done.stderr[-2_000:].strip())

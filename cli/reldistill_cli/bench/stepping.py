@@ -41,7 +41,6 @@ CONTESTANTS = {
     "without the native loss": "ours, but the loss by the tiled kernel in torch",
     "without cutting": "ours, but teacher and student computed to their ends",
     "without native dropout": "ours, but dropout by torch",
-    "without short waits": "ours, but torch's threads wait as long as OpenMP lets them",
     "without packing": "ours, but each sequence filled up to the longest, and what fills it computed like the rest",
     "without bf16": "ours, but all in fp32",
 }

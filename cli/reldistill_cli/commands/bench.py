@@ -71,7 +71,7 @@ def _tokenizer(text: Path, tokenizer: Path, rounds: int) -> dict[str, Any]:
     module = "reldistill_cli.bench.tokenizing"
     commands = {name: ("-m", module, name, str(tokenizer), str(text)) for name in CONTESTANTS}
     threads = {"RAYON_NUM_THREADS": "2", "TOKENIZERS_PARALLELISM": "true"}
-    runs = take_turns(commands, rounds, on_run, variables=dict.fromkeys(commands, threads))
+    runs = take_turns(commands, rounds, on_run, **threads)
     ours = runs["reldistill"]
     return {
         "tokenizer": label,

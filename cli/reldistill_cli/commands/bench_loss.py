@@ -65,14 +65,13 @@ def _at(longest: int, relations: list[str], rounds: int, repeats: int) -> dict[s
         console().print(f"{longest} tokens, round {number + 1} of {rounds}, {name}: {1e3 * run.seconds:,.1f} ms")
 
     runs = take_turns(commands, rounds, on_run)
+    rates = Spread.of([json.loads(run.digest)["matrix_product_rate"] for each in runs.values() for run in each])
     flops = plain_loss_flops(*WIDTHS, len(relations), sum(n * n for n in lengths(longest))).total
     return {
         "longest": longest,
         "lengths": lengths(longest),
         "flops": flops,
-        "matrix_product_gflops": asdict(
-            Spread.of([json.loads(run.digest)["matrix_product_rate"] / 1e9 for each in runs.values() for run in each])
-        ),
+        "matrix_product_gflops": {name: rate / 1e9 for name, rate in asdict(rates).items()},
         "contestants": {
             name: {
                 "what": CONTESTANTS[name],
@@ -83,7 +82,7 @@ def _at(longest: int, relations: list[str], rounds: int, repeats: int) -> dict[s
                 ),
                 "added_mib": asdict(Spread.of([json.loads(run.digest)["added_mib"] for run in each])),
                 "share_of_matrix_product_rate": asdict(
-                    Spread.of([flops / run.seconds / json.loads(run.digest)["matrix_product_rate"] for run in each])
+                    Spread.of([flops / run.seconds / rates.greatest for run in each])
                 ),
             }
             for name, each in runs.items()

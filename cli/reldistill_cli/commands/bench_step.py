@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reldistill_cli.output import console
-from reldistill_cli.waiting import short_waits
 
 if TYPE_CHECKING:
     from reldistill_cli.bench.contest import Run
@@ -36,7 +34,7 @@ def step(
     from reldistill.errors import UsageError
     from reldistill_cli.bench.contest import Spread, environment, take_turns
     from reldistill_cli.bench.result import check_output, deliver
-    from reldistill_cli.bench.stepping import CONTESTANTS, PEERS, necessary_flops
+    from reldistill_cli.bench.stepping import CONTESTANTS, necessary_flops
     from reldistill_cli.bench.workloads import WORKLOADS
 
     check_output(output)
@@ -56,12 +54,11 @@ def step(
     def on_run(name: str, number: int, run: Run) -> None:
         console().print(f"round {number + 1} of {rounds}, {name}: {run.seconds:.2f} s a step")
 
-    waits = short_waits(os.environ)
-    variables = {name: waits for name in names if name not in (*PEERS, "without short waits")}
-    runs = take_turns(commands, rounds, on_run, variables=variables)
+    runs = take_turns(commands, rounds, on_run)
     chosen, flops = WORKLOADS[workload], necessary_flops(WORKLOADS[workload])
     lengths, first = chosen.lengths(), runs["reldistill"]
     digests = {name: [json.loads(run.digest) for run in each] for name, each in runs.items()}
+    rates = Spread.of([d["matrix_product_rate"] for each in digests.values() for d in each])
     result: dict[str, Any] = {
         "command": f"minictl bench step {workload} --rounds {rounds} --steps {steps} --precision {precision}"
         + "".join(f' --only "{name}"' for name in only or ()),
@@ -73,9 +70,7 @@ def step(
         "rounds": rounds,
         "steps": steps,
         "necessary_tflops": flops / 1e12,
-        "matrix_product_gflops": asdict(
-            Spread.of([d["matrix_product_rate"] / 1e9 for each in digests.values() for d in each])
-        ),
+        "matrix_product_gflops": {name: rate / 1e9 for name, rate in asdict(rates).items()},
         "environment": environment("torch", "transformers"),
         "contestants": {
             name: {
@@ -84,11 +79,7 @@ def step(
                 "seconds": asdict(Spread.of([run.seconds for run in each])),
                 "tokens_per_second": asdict(Spread.of([sum(lengths) / run.seconds for run in each])),
                 "times_ours": asdict(Spread.of([r.seconds / o.seconds for r, o in zip(each, first, strict=True)])),
-                "share_of_matrix_product_rate": asdict(
-                    Spread.of([
-                        flops / r.seconds / d["matrix_product_rate"] for r, d in zip(each, digests[name], strict=True)
-                    ])
-                ),
+                "share_of_matrix_product_rate": asdict(Spread.of([flops / run.seconds / rates.greatest for run in each])),
                 "peak_mib_above_imports": asdict(Spread.of([d["peak_mib_above_imports"] for d in digests[name]])),
             }
             for name, each in runs.items()

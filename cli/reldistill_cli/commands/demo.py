@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from reldistill_cli.output import console, print_json, warn
-from reldistill_cli.waiting import short_waits
 
 
 def command(
@@ -27,8 +25,6 @@ def command(
 
     Needs the extra: pip install 'reldistill[demo]'
     """
-    os.environ.update(short_waits(os.environ))
-
     from reldistill.registry import Registry
     from reldistill_cli.demo.run import run_demo
     from reldistill_cli.progress import ScreenReporter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ import typer
 from reldistill.config import DistillConfig
 from reldistill_cli.config_options import with_config_options
 from reldistill_cli.output import print_json, warn
-from reldistill_cli.waiting import short_waits
 
 
 def _distill(
@@ -31,8 +29,6 @@ def _distill(
 
     Offline: give a local folder as --teacher and text files as --data.
     """
-    os.environ.update(short_waits(os.environ))
-
     from reldistill.distillation import DryRun, distill
     from reldistill.registry import Registry
     from reldistill_cli.progress import ScreenReporter
