@@ -64,7 +64,7 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype, seconds: float
 def assumed_share(device: torch.device) -> float:
     """Share of the measured rate that a whole step is assumed to reach, for the estimate of the time alone.
 
-    Of a CPU it is what ``minictl bench step`` reaches at 512 tokens, rounded down; of others it is not measured.
+    Of a CPU it is somewhat less than what ``minictl bench step`` reaches in bf16; of others it is not measured.
     """
     return 0.55 if device.type == "cpu" else 0.35
 

@@ -29,7 +29,7 @@ pub enum Error {
         /// Width of a projection.
         width: usize,
     },
-    /// A tensor of attention has not the size that tokens, heads and width ask for.
+    /// A tensor of attention or dropout has not the size that its rows and their width ask for.
     #[error("{tensor} has {found} elements, {expected} are needed")]
     Size {
         /// Which.
