@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from reldistill.native_arrays import NATIVE_DTYPES, native_array, native_seed
 from reldistill_loader._native import dropout
@@ -47,6 +48,7 @@ class _Dropped(torch.autograd.Function):
         return _dropped(values, ctx.settings)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         return _dropped(slope, ctx.settings), None
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +24,7 @@ class KeptGradient(torch.autograd.Function):
         ctx.dtypes = [None if state is None else state.dtype for state in states]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """The kept gradients times that of the loss, in the dtypes of the states; nothing for the other arguments."""
         scaled = [

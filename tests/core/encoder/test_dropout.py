@@ -75,6 +75,13 @@ def test_evaluation_and_other_dtypes_are_torchs_own() -> None:
     assert dropped(torch.rand(4, 0)).shape == (4, 0)
 
 
+def test_a_second_derivative_is_refused_instead_of_zero() -> None:
+    values = torch.rand(5, 5, requires_grad=True)
+    (gradient,) = torch.autograd.grad(dropped(values).square().sum(), values, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 def test_it_takes_the_place_of_plain_dropouts_alone() -> None:
     class Own(nn.Dropout):
         """Somebody's own."""

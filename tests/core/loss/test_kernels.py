@@ -111,6 +111,16 @@ def test_neighbours_in_a_batch_change_nothing(kernel: Kernel) -> None:
         torch.testing.assert_close(all_[4:13] * 3, one)
 
 
+@pytest.mark.parametrize("relation", [NINE[0], HiddenCosine()], ids=lambda relation: relation.name)
+def test_a_second_derivative_of_a_kept_gradient_is_refused_instead_of_zero(relation: Relation) -> None:
+    teacher, student = random_states([5, 2], 12, seed=1), random_states([5, 2], 6, seed=2, requires_grad=True)
+    states = [state for name, state in student.present() if name in relation.needs]
+    loss = relation_loss(teacher, student, {relation: 1.0}, 3, kernel="tiled").total
+    gradient, *_ = torch.autograd.grad(loss.square(), states, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 def slice_of(states: AttentionStates, start: int, end: int, lengths: tuple[int, ...]) -> AttentionStates:
     query, key, value, hidden = (state[start:end] for _, state in states.present())
     return AttentionStates(query, key, value, hidden, cumulative_lengths(lengths), lengths)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from reldistill.native_arrays import NATIVE_DTYPES, native_array, native_seed
 from reldistill_loader._native import attention_backward, attention_forward
@@ -70,6 +71,7 @@ class _NativeAttention(torch.autograd.Function):
         return output
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, output, log_sums = ctx.saved_tensors
         gradients = [torch.empty_like(state) for state in (query, key, value)]

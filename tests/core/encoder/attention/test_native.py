@@ -49,6 +49,14 @@ def test_values_and_gradients_equal_the_plain_ones(
         torch.testing.assert_close(gradient.double(), other, rtol=tolerance, atol=2 * tolerance)
 
 
+def test_a_second_derivative_is_refused_instead_of_zero() -> None:
+    states = random_heads((7, 3), 2, 8)
+    output = native_attention(*states, Packing.of((7, 3)), 0.5, 0.0)
+    gradient, *_ = torch.autograd.grad(output.square().sum(), states, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
 def test_no_sequence_sees_another() -> None:
     lengths, (query, key, value) = (7, 7, 5), random_heads((7, 7, 5), 2, 8)
     before = native_attention(query, key, value, Packing.of(lengths), 0.5, 0.0)
