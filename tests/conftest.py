@@ -45,3 +45,10 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> MakeTeacher:
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A .txt of 120 short documents."""
     return write_text(tmp_path_factory.mktemp("text") / "sample.txt")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from reldistill.errors import ReldistillError
+from reldistill.errors import ReldistillError, Stopped
 
 __all__ = ["GuardedGroup", "show_tracebacks"]
 
@@ -34,6 +34,8 @@ class GuardedGroup(TyperGroup):
             return super().invoke(ctx)
         except ReldistillError as error:
             raise _exit(error, str(error), error.exit_code) from error
+        except Stopped as error:
+            raise _exit(error, _stopped_message(error), error.exit_code, level="") from error
         except KeyboardInterrupt as error:
             raise _exit(error, "interrupted", INTERRUPTED) from error
         except BrokenPipeError:
@@ -55,11 +57,17 @@ class GuardedGroup(TyperGroup):
             raise
 
 
-def _exit(error: BaseException, message: str, code: int) -> typer.Exit:
+def _exit(error: BaseException, message: str, code: int, level: str = "error: ") -> typer.Exit:
     if _debug:
         traceback.print_exception(error)
-    typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    typer.secho(level + message, err=True, fg="red" if sys.stderr.isatty() else None)
     return typer.Exit(code)
+
+
+def _stopped_message(error: Stopped) -> str:
+    if error.saved_step is None:
+        return f"{error}, before anything new was trained. The same command does it again."
+    return f"{error}, behind step {error.saved_step:,}, which is saved. The same command goes on from there."
 
 
 def _disk_message(error: OSError) -> str:

@@ -13,7 +13,7 @@ app = typer.Typer(
     name="minictl", cls=GuardedGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Compress BERT, RoBERTa and XLM-R: a small student learns the self-attention relations of a large teacher (MiniLMv2).",
-    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 data, 4 plugin, 5 checkpoint, 130 interrupted.",
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 data, 4 plugin, 5 checkpoint, 75 stopped with state saved, 130 interrupted.",
 )  # fmt: skip
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)

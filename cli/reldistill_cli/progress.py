@@ -77,6 +77,12 @@ class ScreenReporter(Reporter):
         if (task := self._tasks.pop(f"tokenising {source}", None)) is not None:
             self._bars.remove_task(task)
 
+    def resumed(self, step: int, steps: int) -> None:
+        self._console.print(f"going on from the checkpoint of step {step:,}/{steps:,}")
+
+    def saved(self, step: int, seconds: float) -> None:
+        self._line("saved", f"checkpoint of step {step:,} saved in {seconds:.1f} s")
+
     def step(self, step: int, steps: int, row: Mapping[str, float] | None) -> None:
         detail = None
         if row is not None:

@@ -85,6 +85,11 @@ class DistillConfig:
     adam_epsilon: float = option("Adam's epsilon.", 1e-6)
     weight_decay: float = option("Weight decay; biases and LayerNorm are left out.", 0.01)
     clip: float = option("Largest norm of the gradient; 0 turns clipping off.", 1.0)
+    max_skipped: int = option(
+        "Updates in a row that are left out because the loss or its gradient is not finite; after that the run goes back "
+        "to its last checkpoint, past these batches.",
+        3,
+    )
     seed: int = option("Seed of initialisation, order and dropout.", 0)
     micro_batch_tokens: int | None = option(
         "Tokens computed at once; does not change the global batch. (default: 4,096 on CPU, 32,768 on a GPU)",
@@ -113,6 +118,23 @@ class DistillConfig:
         alters_result=False,
         panel="Output",
     )
+    checkpoint_every: int | None = option(
+        "Steps between two checkpoints. (default: a quarter of an hour)", None, alters_result=False, panel="Output"
+    )
+    keep: int = option("Checkpoints to keep; older ones are removed.", 2, alters_result=False, panel="Output")
+    resume: str = option(
+        "auto goes on from the newest whole checkpoint of the run folder, never starts again, a path goes on from that "
+        "checkpoint.",
+        "auto",
+        alters_result=False,
+        panel="Output",
+    )
+    accept_changes: bool = option(
+        "Go on from a checkpoint of a run with other options, another teacher or other text.",
+        False,
+        alters_result=False,
+        panel="Output",
+    )
     output: str | None = option(
         "Run folder. (default: runs/ and a name made of the options that change the result)",
         None,
@@ -131,12 +153,19 @@ class DistillConfig:
         for name, allowed in CHOICES.items():
             if (value := getattr(self, name)) not in allowed:
                 raise UsageError(f"{_flag(name)} {value}: not a choice", hint=f"Allowed: {', '.join(allowed)}.")
-        for name in ("student_heads", "batch_size", "max_length", "log_every"):
+        for name in ("student_heads", "batch_size", "max_length", "log_every", "keep"):
             _at_least(name, getattr(self, name), 1)
-        for name in ("student_ffn", "relation_heads", "steps", "micro_batch_tokens", "validate_every"):
+        for name in (
+            "student_ffn",
+            "relation_heads",
+            "steps",
+            "micro_batch_tokens",
+            "validate_every",
+            "checkpoint_every",
+        ):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 1)
-        for name in ("warmup", "weight_decay", "clip", "seed"):
+        for name in ("warmup", "weight_decay", "clip", "seed", "max_skipped"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 0)
         for name, limit in (
@@ -155,6 +184,8 @@ class DistillConfig:
         parse_mixing(self.mixing)
         if self.output == "":
             raise UsageError("--output is empty", hint="Give the name of a folder.")
+        if self.resume == "":
+            raise UsageError("--resume is empty", hint="Allowed: auto, never, or the path of a checkpoint.")
         for name in ("learning_rate", "adam_epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{_flag(name)} {getattr(self, name)}: must be a positive number")

@@ -6,7 +6,7 @@ next (the hint). ``minictl`` prints it without a traceback; a library user catch
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError", "in_one_line"]
+__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "Stopped", "UsageError", "in_one_line"]
 
 
 class ReldistillError(Exception):
@@ -48,6 +48,22 @@ class CheckpointError(ReldistillError):
     """A saved model or training state that is incomplete or does not fit. Exit code 5."""
 
     exit_code = 5
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the run to stop, ``by`` a signal or otherwise; the same call goes on from there.
+
+    Exit code 75, after Ctrl-C 130. No :class:`ReldistillError`: nothing went wrong. Like its base it passes through code
+    that catches every ``Exception``. ``saved_step``: where the run goes on, None where nothing had been trained.
+    """
+
+    exit_code = 75
+
+    def __init__(self, by: str, exit_code: int = exit_code) -> None:
+        super().__init__(f"stopped by {by}")
+        self.by = by
+        self.exit_code = exit_code
+        self.saved_step: int | None = None
 
 
 def _rebuild(kind: type[ReldistillError], message: str, hint: str | None) -> ReldistillError:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reldistill.config import DistillConfig
+from reldistill.stop import Stop
 from reldistill_cli.config_options import with_config_options
 from reldistill_cli.output import print_json, warn
+
+if TYPE_CHECKING:
+    from reldistill.distillation import DistillResult, DryRun
 
 
 def _distill(
@@ -28,13 +32,26 @@ def _distill(
     Example: minictl distill --teacher xlm-r-large --relations qq,kk,vv
 
     Offline: give a local folder as --teacher and text files as --data.
+
+    SIGTERM, SIGUSR1 and Ctrl-C save and end the run, a second one ends it at once; the same command goes on.
     """
-    from reldistill.distillation import DryRun, distill
+    with Stop() as stop:
+        result = _run(config, stop, dry_run)
+    _show(result, as_json)
+
+
+def _run(config: DistillConfig, stop: Stop, dry_run: bool) -> DistillResult | DryRun:
+    from reldistill.distillation import distill
     from reldistill.registry import Registry
     from reldistill_cli.progress import ScreenReporter
 
     with ScreenReporter() as reporter:
-        result = distill(config, Registry.installed(warn=warn), reporter, dry_run=dry_run)
+        return distill(config, Registry.installed(warn=warn), reporter, dry_run=dry_run, stop=stop)
+
+
+def _show(result: DistillResult | DryRun, as_json: bool) -> None:
+    from reldistill.distillation import DryRun
+
     if as_json:
         print_json(result.describe())
     elif isinstance(result, DryRun):

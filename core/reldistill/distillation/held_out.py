@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,8 +25,12 @@ def held_out_loss(
     position_offset: int,
     micro_batch_tokens: int,
     device: torch.device,
+    between: Callable[[], None] = lambda: None,
 ) -> dict[str, float]:
-    """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences."""
+    """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences.
+
+    ``between`` is called before each part; what it raises ends the measurement and changes nothing.
+    """
     sequences = len(corpus)
     batch = next(iter(corpus.batches(seed=0, batch_size=sequences, position_offset=position_offset, prefetch=1)))
     training = student.training
@@ -34,6 +39,7 @@ def held_out_loss(
     try:
         with torch.no_grad():
             for part in batch.micro_batches(micro_batch_tokens):
+                between()
                 loss = objective(student, packed_tokens(part, device), sequences)
                 for name, value in {"loss": loss.total, **{f"loss/{k}": v for k, v in loss.terms.items()}}.items():
                     total[name] = total.get(name, 0.0) + float(value)

@@ -27,6 +27,12 @@ class Reporter:
     def plan(self, plan: Plan) -> None:
         """Everything is resolved; nothing has been trained yet."""
 
+    def resumed(self, step: int, steps: int) -> None:
+        """The run goes on from a checkpoint of this step."""
+
+    def saved(self, step: int, seconds: float) -> None:
+        """A checkpoint of this step is on the disk; it took so long."""
+
     def step(self, step: int, steps: int, row: Mapping[str, float] | None) -> None:
         """A step is done; ``row`` is what went into metrics.jsonl, None for a step that is not logged."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,21 +13,21 @@ from transformers import PreTrainedModel
 
 from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation.corpus import open_corpus
-from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.locate import locate_teacher
-from reldistill.distillation.metrics_file import MetricsFile
-from reldistill.distillation.model_card import model_card
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
 from reldistill.distillation.reporter import Reporter
-from reldistill.distillation.run_folder import PROVENANCE, RunFolder, check_output
-from reldistill.distillation.student import new_student, truncated_student, write_student
+from reldistill.distillation.resume import checkpoint_to_resume
+from reldistill.distillation.run_folder import RunFolder, check_output
+from reldistill.distillation.student import new_student, truncated_student
 from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.trainer import Trainer
+from reldistill.distillation.training import Training
 from reldistill.encoder import compile_between_attention, load_teacher, student_encoder
 from reldistill.errors import DataError
 from reldistill.registry import Registry, blame
+from reldistill.stop import Stop
 
 if TYPE_CHECKING:
     from reldistill_loader import Corpus, Mixture
@@ -77,21 +76,30 @@ class DryRun:
 
 
 def distill(
-    config: DistillConfig, registry: Registry | None = None, reporter: Reporter | None = None, *, dry_run: bool = False
+    config: DistillConfig,
+    registry: Registry | None = None,
+    reporter: Reporter | None = None,
+    *,
+    dry_run: bool = False,
+    stop: Stop | None = None,
 ) -> DistillResult | DryRun:
     """Distil a student as ``config`` says and write it; with ``dry_run`` compute one batch and write nothing.
 
-    The run folder holds ``config.toml``, ``metrics.jsonl`` and ``student/``. A run whose folder already holds a
-    student is not repeated unless the configuration says ``overwrite``.
+    The run folder holds ``config.toml``, ``metrics.jsonl``, ``checkpoints/`` and ``student/``. A run whose folder already
+    holds a student is not repeated unless the configuration says ``overwrite``; one that was interrupted goes on from its
+    newest whole checkpoint, to the very student that it would have made.
 
     Raises:
+        Stopped: ``stop`` was asked to end the run; what had been trained is saved.
         UsageError: an option, the teacher, or a combination of both is wrong.
         DataError, reldistill_loader.LoaderError: text or corpus is missing, broken, or made for another teacher.
         PluginError: a plugin that is asked for is not to be had or breaks its contract.
-        CheckpointError: the teacher's weights cannot be read.
+        CheckpointError: the teacher's weights cannot be read, or there are checkpoints and none is whole.
+        ReldistillError: loss or gradient stay not finite, a single sequence is too much for the device, or another process
+            is at work in the run folder.
         OSError: the disk is full, or a folder cannot be written.
     """
-    registry, reporter = registry or Registry.installed(), reporter or Reporter()
+    registry, reporter, stop = registry or Registry.installed(), reporter or Reporter(), stop or Stop()
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column)
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
@@ -109,74 +117,31 @@ def distill(
     check_output(config.output)
     reporter.plan(plan)
     if dry_run:
-        return _one_batch(plan, source, held_out, reporter)
+        return _one_batch(plan, source, held_out, reporter, stop)
     corpus = _open(plan, source, reporter, mixing=parse_mixing(config.mixing))
     validation = _open(plan, held_out, reporter) if held_out else None
     folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
     if not config.overwrite and folder.is_finished():
         return DistillResult(folder.path, folder.student, plan, already_there=True)
-    return _train(plan, corpus, validation, folder, reporter)
-
-
-def _train(
-    plan: Plan, corpus: Corpus | Mixture, validation: Corpus | Mixture | None, folder: RunFolder, reporter: Reporter
-) -> DistillResult:
-    model, trainer = _trainer(plan, corpus)
-    offset = plan.teacher.adapter.position_offset(plan.teacher.config)
-    rows: dict[str, float] = {}
-    measured: dict[str, dict[str, float]] = {}
-    folder.create(plan)  # not before all that can be refused has been read: what stops there leaves no folder
-    with MetricsFile(folder.metrics) as metrics:
-
-        def validate(step: int) -> None:
-            if validation is None:
-                return
-            loss = held_out_loss(
-                trainer.objective, trainer.student, validation, position_offset=offset,
-                micro_batch_tokens=plan.micro_batch_tokens, device=plan.device,
-            )  # fmt: skip
-            row = {"step": step, **{f"validation/{name}": value for name, value in loss.items()}}
-            measured["before" if step == 0 else "after"] = loss
-            metrics.write(row)
-            reporter.validated(row)
-
-        def on_step(step: int, row: dict[str, float] | None) -> None:
-            if row is not None:
-                metrics.write(row)
-                rows.update(row)
-            reporter.step(step, plan.steps, row)
-            if step == plan.steps or (plan.config.validate_every and step % plan.config.validate_every == 0):
-                validate(step)
-
-        validate(0)
-        trainer.run(plan.steps, on_step)
-
-    card = model_card(
-        plan,
-        model,
-        data_sha256=corpus.fingerprint,
-        tokens=trainer.tokens,
-        measured={moment: loss["loss"] for moment, loss in measured.items()},
-    )
-    provenance = (
-        json.dumps({"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}, indent=2) + "\n"
-    )
-    write_student(model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
-    try:
-        folder.point_latest_here()
-    except OSError as error:
-        reporter.note(f"runs/latest does not lead to the new student: {error.strerror or error}")
+    starts_again = config.overwrite and folder.student.is_dir()
+    checkpoint = None if starts_again else checkpoint_to_resume(plan, folder, reporter.note)
+    stop.check()
+    model, trainer = _trainer(plan, corpus, reporter, stop)
+    training = Training(plan, model, trainer, validation, folder, reporter, stop)
+    training.run(
+        checkpoint, data_sha256=corpus.fingerprint
+    )  # no folder is made before all that can be refused was read
     return DistillResult(
         folder.path,
         folder.student,
         plan,
-        last_row=rows,
-        validation=measured,
+        last_row=training.rows,
+        validation=training.measured,
         parameters=sum(p.numel() for p in model.parameters()),
     )
 
 
-def _trainer(plan: Plan, corpus: Corpus | Mixture) -> tuple[PreTrainedModel, Trainer]:
+def _trainer(plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Stop) -> tuple[PreTrainedModel, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
@@ -212,11 +177,14 @@ def _trainer(plan: Plan, corpus: Corpus | Mixture) -> tuple[PreTrainedModel, Tra
         micro_batch_tokens=plan.micro_batch_tokens,
         clip=config.clip,
         log_every=config.log_every,
+        max_skipped=config.max_skipped,
+        stop=stop,
+        announce=reporter.note,
     )
     return model, trainer
 
 
-def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter) -> DryRun:
+def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter, stop: Stop) -> DryRun:
     """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         mixing = parse_mixing(plan.config.mixing)
@@ -224,7 +192,7 @@ def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, repo
         corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder)
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
-        _, trainer = _trainer(plan, corpus)
+        _, trainer = _trainer(plan, corpus, reporter, stop)
         row: dict[str, float] = {}
         trainer.run(1, lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)

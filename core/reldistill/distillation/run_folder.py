@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from reldistill.checkpoint import CheckpointFolder
+from reldistill.checkpoint.durable import replace_durably
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
 
@@ -30,17 +34,21 @@ PROVENANCE = "distillation.json"
 LOCATIONS = ("teacher", "data", "validation")
 """Options that say where something lies; what lies there is in the identity by its content."""
 
+PLACE_AND_RESUMPTION = ("output", "overwrite", "resume", "accept_changes")
+"""Options of one call, not of the run."""
+
 
 class RunFolder:
-    """``config.toml``, ``metrics.jsonl`` and ``student/`` of one run.
+    """``config.toml``, ``metrics.jsonl``, ``checkpoints/`` and ``student/`` of one run.
 
-    ``identity`` is a SHA-256 over all that changes the result or what is measured on the way: options, teacher, and
-    the tokens of the corpora for training and for validation.
+    ``recipe`` is all that changes the result or what is measured on the way, in plain values: options, plan, teacher, and
+    the tokens of the corpora for training and for validation. ``identity`` is its SHA-256.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
         self.path = path
-        self.identity = identity
+        self.recipe = recipe
+        self.identity = _identity(recipe)
 
     @classmethod
     def of(cls, plan: Plan, corpora: list[str | None]) -> RunFolder:
@@ -51,10 +59,10 @@ class RunFolder:
             "teacher": plan.teacher.fingerprint,
             "corpora": corpora,
         }
-        identity = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
         if plan.config.output is not None:
-            return cls(local_path(plan.config.output), identity)
-        return cls(RUNS / f"{plan.teacher.label}-{plan.shape.layers}x{plan.shape.hidden_size}-{identity[:8]}", identity)
+            return cls(local_path(plan.config.output), recipe)
+        name = f"{plan.teacher.label}-{plan.shape.layers}x{plan.shape.hidden_size}-{_identity(recipe)[:8]}"
+        return cls(RUNS / name, recipe)
 
     @property
     def metrics(self) -> Path:
@@ -65,6 +73,16 @@ class RunFolder:
     def student(self) -> Path:
         """The finished student; the folder is there when the run is done."""
         return self.path / "student"
+
+    @property
+    def replaced_student(self) -> Path:
+        """That of the run before, while ``--overwrite`` makes another."""
+        return self.path / "student.replaced"
+
+    @property
+    def checkpoints(self) -> CheckpointFolder:
+        """What an interrupted run goes on from."""
+        return CheckpointFolder(self.path / "checkpoints")
 
     def is_finished(self) -> bool:
         """Whether the student of this very run is there.
@@ -84,13 +102,26 @@ class RunFolder:
             )
         return True
 
-    def create(self, plan: Plan) -> None:
-        """Make the folder and write ``config.toml``."""
-        self.path.mkdir(parents=True, exist_ok=True)
+    def make_way(self) -> None:
+        """For a student that takes the place of a finished one: the old one and its checkpoints go.
+
+        The student goes aside alone, for :meth:`remove_replaced`: until the new one is there it is not lost.
+        """
+        if self.student.is_dir():
+            self.remove_replaced()
+            self.student.rename(self.replaced_student)
+            self.checkpoints.prune(0)
+
+    def remove_replaced(self) -> None:
+        """The new student is there."""
+        shutil.rmtree(self.replaced_student, ignore_errors=True)
+
+    def write_config(self, plan: Plan) -> None:
+        """``config.toml``: all options, those that were left open filled in."""
         values = {
             name: value
             for name, value in asdict(plan.config).items()
-            if value is not None and name not in ("output", "overwrite")
+            if value is not None and name not in PLACE_AND_RESUMPTION
         }
         resolved = {
             "steps": plan.steps,
@@ -98,7 +129,7 @@ class RunFolder:
             "relation_heads": plan.relation_heads,
             "adam_beta2": plan.adam_beta2,
         }
-        (self.path / "config.toml").write_text(tomli_w.dumps(values | resolved), encoding="utf-8")
+        replace_durably(self.path / "config.toml", tomli_w.dumps(values | resolved).encode())
 
     def point_latest_here(self) -> None:
         """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere.
@@ -114,6 +145,10 @@ class RunFolder:
         except OSError:
             link.unlink()
             raise
+
+
+def _identity(recipe: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
 def check_output(output: str | None) -> None:

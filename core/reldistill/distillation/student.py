@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from reldistill.checkpoint.durable import (
+    remove_leftovers,
+    safetensors_errors_as_os_errors,
+    scratch_beside,
+    sync_folder,
+    sync_tree,
+)
 from reldistill.encoder.load import model_class, read_weights
 from reldistill.encoder.quiet import quiet_transformers
 from reldistill.errors import UsageError
@@ -58,22 +65,23 @@ def write_student(
 ) -> None:
     """Model, tokenizer and ``texts``, file name -> content.
 
-    The folder appears under its name when it is whole, in place of an older one.
+    The folder appears under its name when all of it is on the disk.
     """
-    scratch = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
+    remove_leftovers(folder.parent, folder.name)
+    scratch = scratch_beside(folder)
     try:
-        with quiet_transformers():
+        with quiet_transformers(), safetensors_errors_as_os_errors(folder):
             model.save_pretrained(scratch)
         for weights in scratch.glob("*.safetensors"):
             weights.chmod(0o666 & ~_umask())  # written through a private temporary file; readable like the others
         tokenizer.save_pretrained(scratch)
         for name, text in texts.items():
             (scratch / name).write_text(text, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
+        sync_tree(scratch)
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    sync_folder(folder.parent)
 
 
 def _umask() -> int:

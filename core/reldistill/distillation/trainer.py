@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory, release_memory
+from reldistill.distillation.random_state import random_state, restore_random_state
+from reldistill.distillation.skipped import SkippedUpdates
 from reldistill.distillation.tokens import packed_tokens
-from reldistill.errors import ReldistillError
+from reldistill.stop import Stop
 
 if TYPE_CHECKING:
     from torch.optim import AdamW
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from reldistill.distillation.objective import Objective
     from reldistill.encoder import Encoder
-    from reldistill_loader import Batch
+    from reldistill_loader import Batch, Batches
 
 __all__ = ["Trainer"]
 
@@ -32,37 +35,49 @@ class Trainer:
 
     A global batch is computed in parts of at most ``micro_batch_tokens`` tokens. Each part is divided by the number
     of sequences of the whole, so that its gradient is the same however it is cut.
+
+    Whatever ends :meth:`run`, the trainer stands behind a whole step: a batch of which only a part was computed is
+    taken back, with the random numbers that it drew, and is the next one again.
     """
 
     objective: Objective
     student: Encoder
     optimizer: AdamW
     schedule: LambdaLR
-    batches: Iterator[Batch]
+    batches: Batches
     device: torch.device
     micro_batch_tokens: int
     clip: float
     log_every: int
+    max_skipped: int = 0
+    stop: Stop = field(default_factory=Stop)
+    announce: Callable[[str], None] = lambda message: None
     step: int = 0
     tokens: int = 0
-    first_bad: Tensor = field(init=False)
-    """The first step whose gradient was not finite, on the device; 0 while there is none."""
-    _since_checked: dict[int, list[int]] = field(default_factory=dict, init=False)
+    skipped: SkippedUpdates = field(init=False)
 
     def __post_init__(self) -> None:
-        self.first_bad = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.skipped = SkippedUpdates(self.max_skipped)
 
     def run(self, steps: int, on_step: Callable[[int, dict[str, float] | None], None]) -> None:
-        """Train until ``steps`` are done. ``on_step`` gets the step and, each ``log_every`` steps, its row."""
+        """Train until ``steps`` are done. ``on_step`` gets the step and, each ``log_every`` steps, its row.
+
+        Raises:
+            Stopped: somebody asked for it; between two parts of a batch at the latest.
+            NotFinite: more updates in a row had to be left out than ``max_skipped``.
+            OutOfMemory: a single sequence is too much for the device.
+            LoaderError: the corpus is damaged.
+        """
         self.student.train()
         since, counted = time.perf_counter(), self.tokens
         while self.step < steps:
+            self.stop.check()
             learning_rate = float(self.schedule.get_last_lr()[0])
-            total, terms, norm = self.train_on(next(self.batches))
+            total, terms, norm = self.train_on_next()
             row: dict[str, float] | None = None
             logged = self.step % self.log_every == 0 or self.step in (1, steps)
             if logged or self.device.type == "cpu":  # a CPU is never waited for
-                self._check_gradient()
+                self.look_at_skipped()
             if logged:
                 now = time.perf_counter()
                 row = {
@@ -78,43 +93,92 @@ class Trainer:
             if row is not None:
                 since, counted = time.perf_counter(), self.tokens  # what a listener does is not training
 
-    def train_on(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def train_on_next(self) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """One optimiser step; the loss of the global batch, its terms, and the gradient's norm before clipping.
 
         All of them stay on the device, which is not waited for: the host goes on to lay out the next batch. The update
-        is left out, by the optimiser itself, where the gradient is not finite; ``run`` ends at its next look at it.
+        is left out, by the optimiser itself, where loss or gradient are not finite; ``run`` counts these when it looks.
         """
-        total = torch.zeros((), device=self.device)
-        terms: dict[str, Tensor] = {}
-        for part in batch.micro_batches(self.micro_batch_tokens):
-            tokens = packed_tokens(part, self.device)
-            loss = self.objective(self.student, tokens, batch.global_sequences)
-            loss.total.backward()
-            total += loss.total.detach()
-            for name, term in loss.terms.items():
-                terms[name] = terms.get(name, torch.zeros_like(term)) + term
-            self.tokens += sum(tokens.lengths)
+        position = self.batches.state_dict()
+        batch = next(self.batches)
+        try:
+            total, terms = self._accumulate_what_fits(batch)
+        except BaseException:
+            self.batches.load_state_dict(position)
+            raise
         norm = clip_grad_norm_(self.student.parameters(), self.clip or math.inf)
-        bad = ~norm.isfinite()
+        bad = ~(norm.isfinite() & total.isfinite())
         self.step += 1
-        self.first_bad = torch.where(bad & (self.first_bad == 0), self.step, self.first_bad)
-        self._since_checked[self.step] = batch.indices.tolist()
+        self.tokens += batch.tokens
+        self.skipped.note(self.step, batch.indices, bad)
         self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]  # what the fused kernel looks at before it updates
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return total, terms, norm
 
-    def _check_gradient(self) -> None:
-        """Waits for the device. Raises :class:`ReldistillError` if a gradient was not finite since the last look."""
-        if bad := int(self.first_bad):
-            raise ReldistillError(
-                f"step {bad}: the gradient is not finite; the student was not updated with it",
-                hint=f"Sequences {_some(self._since_checked[bad])} of the corpus are in that batch. "
-                "A smaller --learning-rate, a longer --warmup or --precision fp32 usually helps.",
+    def look_at_skipped(self) -> None:
+        """Count the updates that were left out since the last look, which waits for the device.
+
+        Raises :class:`NotFinite` where there were too many in a row.
+        """
+        for message in self.skipped.look():
+            self.announce(message)
+
+    def state(self) -> dict[str, Any]:
+        """Where the training stands, beside the tensors, in plain values."""
+        self.look_at_skipped()
+        return {
+            "step": self.step,
+            "tokens": self.tokens,
+            "micro_batch_tokens": self.micro_batch_tokens,
+            "skipped_in_a_row": self.skipped.in_a_row,
+            "schedule": self.schedule.state_dict(),
+            "batches": self.batches.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Stand where :meth:`state` was taken. The optimiser's own tensors are not among it.
+
+        Raises :class:`CorpusError` where the batches are of another corpus, seed or size.
+        """
+        self.batches.load_state_dict(state["batches"])
+        self.step, self.tokens = int(state["step"]), int(state["tokens"])
+        self.micro_batch_tokens = int(state["micro_batch_tokens"])
+        self.skipped = SkippedUpdates(self.max_skipped, int(state["skipped_in_a_row"]))
+        self.schedule.load_state_dict(state["schedule"])
+        for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
+            group["lr"] = rate
+
+    def _accumulate_what_fits(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch and its gradient; in smaller parts, from then on, where the device is too small."""
+        drawn = random_state(self.device)
+        while True:
+            try:
+                return self._accumulate(batch)
+            except BaseException as error:
+                self.optimizer.zero_grad(set_to_none=True)
+                restore_random_state(drawn, self.device)
+                if not is_out_of_memory(error):
+                    raise
+                longest = max(batch.lengths)
+                if self.micro_batch_tokens <= longest:
+                    raise OutOfMemory(self.device, longest) from error
+            # Out here, where the error does not keep the tensors of that attempt alive any more.
+            release_memory(self.device)
+            self.micro_batch_tokens = max(longest, self.micro_batch_tokens // 2)
+            self.announce(
+                f"step {self.step + 1}: {self.device} is out of memory; {self.micro_batch_tokens:,} tokens at once from now on"
             )
-        self._since_checked.clear()
 
-
-def _some(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:8])) + (", …" if len(numbers) > 8 else "")
+    def _accumulate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        total = torch.zeros((), device=self.device)
+        terms: dict[str, Tensor] = {}
+        for part in batch.micro_batches(self.micro_batch_tokens):
+            self.stop.check()
+            loss = self.objective(self.student, packed_tokens(part, self.device), batch.global_sequences)
+            loss.total.backward()
+            total += loss.total.detach()
+            for name, term in loss.terms.items():
+                terms[name] = terms.get(name, torch.zeros_like(term)) + term
+        return total, terms

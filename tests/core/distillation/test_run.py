@@ -7,7 +7,6 @@ import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,36 +14,11 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import MakeTeacher
-from reldistill import CheckpointError, DataError, DistillConfig, DistillResult, UsageError, distill
+from reldistill import CheckpointError, DataError, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
 from reldistill.encoder import check_compiler
+from short_runs import configure, rows, run
 from tiny_models import FAMILIES, write_text
-
-
-def configure(folder: Path, text: Path, **options: Any) -> DistillConfig:
-    """A run of a few seconds."""
-    sizes: dict[str, Any] = {
-        "student": "2x12", "student_heads": 3, "max_length": 40, "batch_size": 16, "steps": 30, "learning_rate": 5e-3,
-        "log_every": 5, "precision": "fp32",
-    }  # fmt: skip
-    return DistillConfig(teacher=str(folder), data=(str(text),), **(sizes | options))
-
-
-def run(config: DistillConfig) -> DistillResult:
-    result = distill(config)
-    assert isinstance(result, DistillResult)
-    return result
-
-
-def rows(result: DistillResult) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (result.folder / "metrics.jsonl").read_text().splitlines()]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.parametrize("family", FAMILIES)

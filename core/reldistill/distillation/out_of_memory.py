@@ -1,0 +1,54 @@
+"""Telling that the device has no more memory from everything else that may go wrong."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+
+from reldistill.errors import ReldistillError
+
+if TYPE_CHECKING:
+    from torch import device as Device
+
+__all__ = ["OutOfMemory", "is_out_of_memory", "release_memory"]
+
+
+SAID_BY_CPU = ("DefaultCPUAllocator", "could not create a primitive", "could not create a memory object")
+"""By torch's allocator and by oneDNN, which both raise a plain RuntimeError for it."""
+
+
+class OutOfMemory(ReldistillError):
+    """The device cannot hold even one sequence of the batch at a time."""
+
+    def __init__(self, device: Device, tokens: int) -> None:
+        super().__init__(
+            f"{device} is out of memory with one sequence of {tokens:,} tokens at a time",
+            hint="Take a smaller --max-length or --student; `minictl plan` shows what takes how much.",
+        )
+        self.device = device
+        self.tokens = tokens
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.device, self.tokens)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on the device or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY_CPU)
+
+
+def release_memory(device: Device) -> None:
+    """Give what is free within the process back to the device, so that all of its users can have it."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    elif sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)  # oneDNN takes memory from the system alone

@@ -1,0 +1,187 @@
+"""One run from its beginning, or from a checkpoint, to its student."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reldistill.checkpoint.durable import remove_leftovers
+from reldistill.distillation.held_out import held_out_loss
+from reldistill.distillation.metrics_file import MetricsFile
+from reldistill.distillation.model_card import model_card
+from reldistill.distillation.out_of_memory import OutOfMemory
+from reldistill.distillation.resume import about_run
+from reldistill.distillation.run_folder import PROVENANCE
+from reldistill.distillation.skipped import NotFinite
+from reldistill.distillation.student import write_student
+from reldistill.distillation.training_state import load_training_state, save_training_state
+from reldistill.errors import Stopped
+from reldistill_loader import LoaderError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from reldistill.distillation.plan import Plan
+    from reldistill.distillation.reporter import Reporter
+    from reldistill.distillation.resume import Checkpoint
+    from reldistill.distillation.run_folder import RunFolder
+    from reldistill.distillation.trainer import Trainer
+    from reldistill.stop import Stop
+    from reldistill_loader import Corpus, Mixture
+
+__all__ = ["Training"]
+
+SAVE_INTERVAL = 900.0
+"""Seconds between two checkpoints, where no number of steps is given."""
+
+
+@dataclass
+class Training:
+    """Trains, measures, saves, and writes the student. ``rows`` and ``measured`` are what came out last.
+
+    ``measured``: the held-out loss, ``before`` and ``after``.
+    """
+
+    plan: Plan
+    model: PreTrainedModel
+    trainer: Trainer
+    validation: Corpus | Mixture | None
+    folder: RunFolder
+    reporter: Reporter
+    stop: Stop
+    rows: dict[str, float] = field(default_factory=dict, init=False)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict, init=False)
+    _validated: int = field(default=-1, init=False)
+    """The last step whose held-out loss was measured."""
+    _saved: int = field(default=0, init=False)
+    _saved_at: float = field(default_factory=time.monotonic, init=False)
+    _newest: Path | None = field(default=None, init=False)
+    _gone_back_to: Path | None = field(default=None, init=False)
+
+    def run(self, checkpoint: Checkpoint | None, *, data_sha256: str) -> None:
+        """Go on from ``checkpoint``, or begin, until the student is written.
+
+        Raises:
+            Stopped: somebody asked for it; what had been trained is saved.
+            NotFinite, OutOfMemory, LoaderError: as the trainer does; what had been trained is saved, but for NotFinite.
+            OSError: the disk is full or a folder cannot be written; the checkpoints that were there stay.
+        """
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        with MetricsFile(self.folder.metrics) as metrics, self.stop.held():
+            remove_leftovers(self.folder.path)
+            self.folder.checkpoints.tidy()
+            self.folder.make_way()
+            self.folder.write_config(self.plan)
+            if checkpoint is None:
+                self.folder.checkpoints.prune(0)
+                metrics.clear()
+            else:
+                self._load(checkpoint.path, metrics)
+                self.reporter.resumed(self.trainer.step, self.plan.steps)
+            self._train(metrics)
+            self._save(metrics)
+            self._write_student(data_sha256)
+
+    def _train(self, metrics: MetricsFile) -> None:
+        steps = self.plan.steps
+
+        def on_step(step: int, row: dict[str, float] | None) -> None:
+            if row is not None:
+                metrics.write(row)
+                self.rows = row
+            self.reporter.step(step, steps, row)
+            self._validate_if_due(metrics)
+            if self._save_is_due():
+                self._save(metrics)
+
+        while True:
+            try:
+                self._validate_if_due(metrics)
+                self.trainer.run(steps, on_step)
+                return
+            except NotFinite as error:
+                self._go_back(metrics, error)
+            except (Stopped, OutOfMemory, LoaderError) as error:
+                if self.trainer.step or self._validated >= 0:
+                    self._save(metrics)
+                if isinstance(error, Stopped):
+                    error.saved_step = self.trainer.step
+                raise
+
+    def _validate_if_due(self, metrics: MetricsFile) -> None:
+        step, every = self.trainer.step, self.plan.config.validate_every
+        due = step in (0, self.plan.steps) or (every is not None and step % every == 0)
+        if self.validation is None or not due or self._validated == step:
+            return
+        loss = held_out_loss(
+            self.trainer.objective, self.trainer.student, self.validation,
+            position_offset=self.plan.teacher.adapter.position_offset(self.plan.teacher.config),
+            micro_batch_tokens=self.trainer.micro_batch_tokens, device=self.plan.device, between=self.stop.check,
+        )  # fmt: skip
+        row = {"step": step, **{f"validation/{name}": value for name, value in loss.items()}}
+        self.measured["before" if step == 0 else "after"] = loss
+        metrics.write(row)
+        self._validated = step
+        self.reporter.validated(row)
+
+    def _save_is_due(self) -> bool:
+        every = self.plan.config.checkpoint_every
+        if every is None:
+            return time.monotonic() - self._saved_at >= SAVE_INTERVAL
+        return self.trainer.step % every == 0
+
+    def _save(self, metrics: MetricsFile) -> None:
+        """A checkpoint of the step that was just done; of one step one is enough."""
+        step = self.trainer.step
+        if step == self._saved and self._newest is not None:
+            return
+        metrics.sync()
+        measured = {"rows": self.rows, "measured": self.measured, "validated": self._validated}
+
+        def write(folder: Path) -> None:
+            save_training_state(folder, self.model, self.trainer, measured)
+
+        began = time.monotonic()
+        self._newest = self.folder.checkpoints.save(step, write, about_run(self.plan, self.folder))
+        self.folder.checkpoints.prune(self.plan.config.keep)
+        self._saved, self._saved_at = step, time.monotonic()
+        self.reporter.saved(step, self._saved_at - began)
+
+    def _load(self, checkpoint: Path, metrics: MetricsFile) -> None:
+        measured = load_training_state(checkpoint, self.model, self.trainer)
+        self.rows, self.measured = measured["rows"], measured["measured"]
+        self._validated = measured["validated"]
+        self._saved, self._newest = self.trainer.step, checkpoint
+        metrics.cut_back(self.trainer.step, validated=self._validated == self.trainer.step)
+        self.folder.checkpoints.remove_after(self.trainer.step)
+
+    def _go_back(self, metrics: MetricsFile, error: NotFinite) -> None:
+        """To the last checkpoint, with the batches that follow those which spoiled it; a second time is one too many."""
+        if self._newest is None or self._gone_back_to == self._newest:
+            raise error
+        behind = self.trainer.batches.state_dict()
+        self._load(self._newest, metrics)
+        self.trainer.batches.load_state_dict(behind)
+        self._gone_back_to = self._newest
+        self.reporter.note(
+            f"{error.message}; back to step {self.trainer.step}, and on with the batches behind step {error.step}"
+        )
+
+    def _write_student(self, data_sha256: str) -> None:
+        plan, folder = self.plan, self.folder
+        before_and_after: Mapping[str, Any] = {moment: loss["loss"] for moment, loss in self.measured.items()}
+        card = model_card(
+            plan, self.model, data_sha256=data_sha256, tokens=self.trainer.tokens, measured=before_and_after
+        )
+        described = {"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}
+        provenance = json.dumps(described, indent=2) + "\n"
+        write_student(self.model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
+        folder.remove_replaced()
+        try:
+            folder.point_latest_here()
+        except OSError as error:
+            self.reporter.note(f"runs/latest does not lead to the new student: {error.strerror or error}")
