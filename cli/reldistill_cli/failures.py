@@ -11,7 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from reldistill.errors import ReldistillError, Stopped
+from reldistill.errors import DataError, PluginError, ReldistillError, Stopped, UsageError
+from reldistill.launch import report_exit_code, under_torchrun
 
 __all__ = ["GuardedGroup", "show_tracebacks"]
 
@@ -60,8 +61,18 @@ class GuardedGroup(TyperGroup):
 def _exit(error: BaseException, message: str, code: int, level: str = "error: ") -> typer.Exit:
     if _debug:
         traceback.print_exception(error)
-    typer.secho(level + message, err=True, fg="red" if sys.stderr.isatty() else None)
-    return typer.Exit(code)
+    if not _said_by_the_first(error):
+        typer.secho(level + message, err=True, fg="red" if sys.stderr.isatty() else None)
+    if not isinstance(error, ReldistillError) or not error.of_another:
+        report_exit_code(code)
+    return typer.Exit(0 if under_torchrun() and isinstance(error, Stopped) else code)
+
+
+def _said_by_the_first(error: BaseException) -> bool:
+    """Whether this is one process of several, and the first of them meets the same."""
+    if os.environ.get("RANK", "0") == "0":
+        return False
+    return isinstance(error, Stopped | UsageError | DataError | PluginError) or getattr(error, "of_another", False)
 
 
 def _stopped_message(error: Stopped) -> str:

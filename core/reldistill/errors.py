@@ -13,6 +13,8 @@ class ReldistillError(Exception):
     """Base of all errors that carry a message for the user. Exit code 1."""
 
     exit_code = 1
+    of_another = False
+    """Whether it went wrong in another process of the run, which says what."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reldistill.config import DistillConfig
+from reldistill.launch import in_worker, launch, under_torchrun
 from reldistill.stop import Stop
 from reldistill_cli.config_options import with_config_options
 from reldistill_cli.output import print_json, warn
@@ -23,6 +26,16 @@ def _distill(
             "--dry-run", help="Resolve everything, compute one batch, write nothing.", rich_help_panel="Output"
         ),
     ] = False,
+    nproc: Annotated[
+        int,
+        typer.Option(
+            "--nproc",
+            "--nproc-per-node",
+            min=1,
+            help="Processes that train together, one for each GPU; torchrun starts them.",
+            rich_help_panel="Machine",
+        ),
+    ] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel="Output")
     ] = False,
@@ -33,11 +46,17 @@ def _distill(
 
     Offline: give a local folder as --teacher and text files as --data.
 
+    Several GPUs or processes: --nproc N, or torchrun -m reldistill_cli distill ... on each machine.
+
     SIGTERM, SIGUSR1 and Ctrl-C save and end the run, a second one ends it at once; the same command goes on.
     """
+    if nproc > 1 and not under_torchrun():
+        raise typer.Exit(launch(nproc, sys.argv[1:]))
+    in_worker()
     with Stop() as stop:
         result = _run(config, stop, dry_run)
-    _show(result, as_json)
+    if os.environ.get("RANK", "0") == "0":
+        _show(result, as_json)
 
 
 def _run(config: DistillConfig, stop: Stop, dry_run: bool) -> DistillResult | DryRun:

@@ -26,23 +26,29 @@ def held_out_loss(
     micro_batch_tokens: int,
     device: torch.device,
     between: Callable[[], None] = lambda: None,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> dict[str, float]:
     """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences.
 
-    ``between`` is called before each part; what it raises ends the measurement and changes nothing.
+    ``between`` is called before each part; what it raises ends the measurement and changes nothing. Of several ranks each
+    gives its part of the mean; their sum is the loss.
     """
     sequences = len(corpus)
-    batch = next(iter(corpus.batches(seed=0, batch_size=sequences, position_offset=position_offset, prefetch=1)))
+    batches = corpus.batches(
+        seed=0, batch_size=sequences, position_offset=position_offset, prefetch=1, rank=rank, world_size=world_size
+    )
+    batch = next(batches)
     training = student.training
     student.eval()
-    total: dict[str, float] = {}
+    total = dict.fromkeys(["loss", *(f"loss/{relation.name}" for relation in objective.relations)], 0.0)
     try:
         with torch.no_grad():
             for part in batch.micro_batches(micro_batch_tokens):
                 between()
                 loss = objective(student, packed_tokens(part, device), sequences)
                 for name, value in {"loss": loss.total, **{f"loss/{k}": v for k, v in loss.terms.items()}}.items():
-                    total[name] = total.get(name, 0.0) + float(value)
+                    total[name] += float(value)
     finally:
         student.train(training)
     return total

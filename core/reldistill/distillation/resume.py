@@ -41,7 +41,7 @@ class Checkpoint:
         return step_of(self.path)
 
 
-def about_run(plan: Plan, folder: RunFolder) -> dict[str, Any]:
+def about_run(plan: Plan, folder: RunFolder, ranks: int) -> dict[str, Any]:
     """What a checkpoint's manifest says of its run: the recipe, and the code and machine that the last bit depends on."""
     return {
         "identity": folder.identity,
@@ -49,11 +49,11 @@ def about_run(plan: Plan, folder: RunFolder) -> dict[str, Any]:
         "plugins": {
             source.name: [source.distribution, source.version, content_hash(source)] for source in plan.plugins
         },
-        "environment": _environment(plan),
+        "environment": _environment(plan, ranks),
     }
 
 
-def checkpoint_to_resume(plan: Plan, folder: RunFolder, announce: Announce) -> Checkpoint | None:
+def checkpoint_to_resume(plan: Plan, folder: RunFolder, ranks: int, announce: Announce) -> Checkpoint | None:
     """The one that ``--resume`` means, verified and of this very run; None to start from the beginning.
 
     Raises:
@@ -69,8 +69,8 @@ def checkpoint_to_resume(plan: Plan, folder: RunFolder, announce: Announce) -> C
         named = _named(config.resume, announce)
         # One of this folder goes back to it. That of another run was the beginning of this one: what came of it is newer.
         if found is None or named.path.resolve().parent == folder.checkpoints.path.resolve():
-            return _same_run(named, plan, folder, announce)
-    return None if found is None else _same_run(Checkpoint(*found), plan, folder, announce)
+            return _same_run(named, plan, folder, ranks, announce)
+    return None if found is None else _same_run(Checkpoint(*found), plan, folder, ranks, announce)
 
 
 def _named(text: str, announce: Announce) -> Checkpoint:
@@ -86,7 +86,7 @@ def _named(text: str, announce: Announce) -> Checkpoint:
     )
 
 
-def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, announce: Announce) -> Checkpoint:
+def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, ranks: int, announce: Announce) -> Checkpoint:
     """The checkpoint, unless it may not be gone on from."""
     if checkpoint.manifest["identity"] != folder.identity:
         changes = list(_differences(checkpoint.manifest["recipe"], json.loads(json.dumps(folder.recipe))))
@@ -99,7 +99,7 @@ def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, announce: A
                 "starts again, another --output leaves this run alone.",
             )
         announce(f"going on with changes that alter the result:\n{shown}{more}")
-    then, now = checkpoint.manifest["environment"], json.loads(json.dumps(_environment(plan)))
+    then, now = checkpoint.manifest["environment"], _environment(plan, ranks)
     if changes := list(_differences(then, now)):
         announce(f"not bit by bit what it would have been, only to rounding: {'; '.join(changes)}")
     return checkpoint
@@ -122,12 +122,12 @@ def _leaves(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, part
 
 
-def _environment(plan: Plan) -> dict[str, Any]:
+def _environment(plan: Plan, ranks: int) -> dict[str, Any]:
     device = plan.device
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "instruction_set": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "threads": torch.get_num_threads(),
-        "world_size": 1,
+        "processes": ranks,
         **{name: version(name) for name in ("reldistill", "torch", "transformers")},
     }

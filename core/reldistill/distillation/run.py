@@ -13,12 +13,14 @@ from transformers import PreTrainedModel
 
 from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation.corpus import open_corpus
+from reldistill.distillation.device import resolve_device
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
+from reldistill.distillation.ranks import PeerEnded, PeerFailed, Ranks, training_together
 from reldistill.distillation.reporter import Reporter
-from reldistill.distillation.resume import checkpoint_to_resume
+from reldistill.distillation.resume import Checkpoint, checkpoint_to_resume
 from reldistill.distillation.run_folder import RunFolder, check_output
 from reldistill.distillation.student import new_student, truncated_student
 from reldistill.distillation.text_source import TextSource, text_source
@@ -100,6 +102,17 @@ def distill(
         OSError: the disk is full, or a folder cannot be written.
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or Reporter(), stop or Stop()
+    try:
+        with training_together(resolve_device(config.device)) as ranks:
+            return _distill(config, registry, reporter if ranks.first else Reporter(), dry_run, stop, ranks)
+    except (PeerEnded, PeerFailed):
+        stop.check()  # all were asked to stop, and the other one was faster
+        raise
+
+
+def _distill(
+    config: DistillConfig, registry: Registry, reporter: Reporter, dry_run: bool, stop: Stop, ranks: Ranks
+) -> DistillResult | DryRun:
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column)
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
@@ -117,16 +130,15 @@ def distill(
     check_output(config.output)
     reporter.plan(plan)
     if dry_run:
-        return _one_batch(plan, source, held_out, reporter, stop)
-    corpus = _open(plan, source, reporter, mixing=parse_mixing(config.mixing))
-    validation = _open(plan, held_out, reporter) if held_out else None
+        return _one_batch(plan, source, held_out, reporter, stop, ranks)
+    corpus = ranks.one_after_the_first(lambda: _open(plan, source, reporter, mixing=parse_mixing(config.mixing)))
+    validation = ranks.one_after_the_first(lambda: _open(plan, held_out, reporter)) if held_out else None
     folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
-    if not config.overwrite and folder.is_finished():
+    finished, checkpoint = ranks.of_the_first(lambda: _where_to_begin(plan, folder, ranks, reporter))
+    if finished:
         return DistillResult(folder.path, folder.student, plan, already_there=True)
-    starts_again = config.overwrite and folder.student.is_dir()
-    checkpoint = None if starts_again else checkpoint_to_resume(plan, folder, reporter.note)
     stop.check()
-    model, trainer = _trainer(plan, corpus, reporter, stop)
+    model, trainer = _trainer(plan, corpus, reporter, stop, ranks)
     training = Training(plan, model, trainer, validation, folder, reporter, stop)
     training.run(
         checkpoint, data_sha256=corpus.fingerprint
@@ -141,7 +153,18 @@ def distill(
     )
 
 
-def _trainer(plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Stop) -> tuple[PreTrainedModel, Trainer]:
+def _where_to_begin(plan: Plan, folder: RunFolder, ranks: Ranks, reporter: Reporter) -> tuple[bool, Checkpoint | None]:
+    """Whether the student is there, and else the checkpoint to go on from."""
+    if plan.config.overwrite and folder.student.is_dir():
+        return False, None
+    if folder.is_finished():
+        return True, None
+    return False, checkpoint_to_resume(plan, folder, ranks.size, reporter.note)
+
+
+def _trainer(
+    plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Stop, ranks: Ranks
+) -> tuple[PreTrainedModel, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
@@ -160,6 +183,9 @@ def _trainer(plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Sto
             compile_between_attention(teacher, adapter)
             compile_between_attention(student, adapter)
         position_offset = adapter.position_offset(plan.teacher.config)
+    ranks.take_from_the_first(model)
+    if ranks.rank:
+        torch.manual_seed(config.seed + ranks.rank)  # each rank drops out other things
     optimizer = make_optimizer(
         student,
         learning_rate=config.learning_rate,
@@ -172,7 +198,13 @@ def _trainer(plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Sto
         student=student,
         optimizer=optimizer,
         schedule=linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps),
-        batches=corpus.batches(seed=config.seed, batch_size=config.batch_size, position_offset=position_offset),
+        batches=corpus.batches(
+            seed=config.seed,
+            batch_size=config.batch_size,
+            position_offset=position_offset,
+            rank=ranks.rank,
+            world_size=ranks.size,
+        ),
         device=plan.device,
         micro_batch_tokens=plan.micro_batch_tokens,
         clip=config.clip,
@@ -180,11 +212,14 @@ def _trainer(plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Sto
         max_skipped=config.max_skipped,
         stop=stop,
         announce=reporter.note,
+        ranks=ranks,
     )
     return model, trainer
 
 
-def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter, stop: Stop) -> DryRun:
+def _one_batch(
+    plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter, stop: Stop, ranks: Ranks
+) -> DryRun:
     """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         mixing = parse_mixing(plan.config.mixing)
@@ -192,7 +227,7 @@ def _one_batch(plan: Plan, source: TextSource, held_out: TextSource | None, repo
         corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder)
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
-        _, trainer = _trainer(plan, corpus, reporter, stop)
+        _, trainer = _trainer(plan, corpus, reporter, stop, ranks)
         row: dict[str, float] = {}
         trainer.run(1, lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)

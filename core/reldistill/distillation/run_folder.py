@@ -80,6 +80,11 @@ class RunFolder:
         return self.path / "student.replaced"
 
     @property
+    def stopped(self) -> Path:
+        """There while the run rests where it was asked to stop: torchrun takes an exit code that says so for a failure."""
+        return self.path / "STOPPED"
+
+    @property
     def checkpoints(self) -> CheckpointFolder:
         """What an interrupted run goes on from."""
         return CheckpointFolder(self.path / "checkpoints")
@@ -111,6 +116,10 @@ class RunFolder:
             self.remove_replaced()
             self.student.rename(self.replaced_student)
             self.checkpoints.prune(0)
+
+    def note_stopped(self, step: int) -> None:
+        """The run rests behind this step."""
+        replace_durably(self.stopped, f"step {step}\n".encode())
 
     def remove_replaced(self) -> None:
         """The new student is there."""

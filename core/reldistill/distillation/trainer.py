@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,9 +15,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory, release_memory
 from reldistill.distillation.random_state import random_state, restore_random_state
+from reldistill.distillation.ranks import PeerFailed, Ranks
 from reldistill.distillation.skipped import SkippedUpdates
 from reldistill.distillation.tokens import packed_tokens
+from reldistill.errors import Stopped
 from reldistill.stop import Stop
+from reldistill_loader import LoaderError
 
 if TYPE_CHECKING:
     from torch.optim import AdamW
@@ -28,6 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Trainer"]
 
+T = TypeVar("T")
+
+
+class Outcome(IntEnum):
+    """Of what each rank tried; the gravest is that of all."""
+
+    DONE = 0
+    OUT_OF_MEMORY = 1
+    STOPPED = 2
+    DAMAGED_DATA = 3
+    FAILED = 4
+
 
 @dataclass
 class Trainer:
@@ -35,6 +51,8 @@ class Trainer:
 
     A global batch is computed in parts of at most ``micro_batch_tokens`` tokens. Each part is divided by the number
     of sequences of the whole, so that its gradient is the same however it is cut.
+
+    Several ranks compute a part of each global batch each; they sum their gradients, and do the same update.
 
     Whatever ends :meth:`run`, the trainer stands behind a whole step: a batch of which only a part was computed is
     taken back, with the random numbers that it drew, and is the next one again.
@@ -52,6 +70,7 @@ class Trainer:
     max_skipped: int = 0
     stop: Stop = field(default_factory=Stop)
     announce: Callable[[str], None] = lambda message: None
+    ranks: Ranks = field(default_factory=Ranks)
     step: int = 0
     tokens: int = 0
     skipped: SkippedUpdates = field(init=False)
@@ -71,7 +90,6 @@ class Trainer:
         self.student.train()
         since, counted = time.perf_counter(), self.tokens
         while self.step < steps:
-            self.stop.check()
             learning_rate = float(self.schedule.get_last_lr()[0])
             total, terms, norm = self.train_on_next()
             row: dict[str, float] | None = None
@@ -100,16 +118,17 @@ class Trainer:
         is left out, by the optimiser itself, where loss or gradient are not finite; ``run`` counts these when it looks.
         """
         position = self.batches.state_dict()
-        batch = next(self.batches)
+        batch = self.agreed(self._next)
         try:
             total, terms = self._accumulate_what_fits(batch)
         except BaseException:
             self.batches.load_state_dict(position)
             raise
+        self._sum_over_ranks(total, terms)
         norm = clip_grad_norm_(self.student.parameters(), self.clip or math.inf)
         bad = ~(norm.isfinite() & total.isfinite())
         self.step += 1
-        self.tokens += batch.tokens
+        self.tokens += self.ranks.total(batch.tokens)
         self.skipped.note(self.step, batch.indices, bad)
         self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]  # what the fused kernel looks at before it updates
         self.optimizer.step()
@@ -150,18 +169,22 @@ class Trainer:
         for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
             group["lr"] = rate
 
+    def _next(self) -> Batch:
+        self.stop.check()
+        return next(self.batches)
+
     def _accumulate_what_fits(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch and its gradient; in smaller parts, from then on, where the device is too small."""
         drawn = random_state(self.device)
         while True:
             try:
-                return self._accumulate(batch)
+                return self.agreed(lambda: self._accumulate(batch))
             except BaseException as error:
                 self.optimizer.zero_grad(set_to_none=True)
                 restore_random_state(drawn, self.device)
                 if not is_out_of_memory(error):
                     raise
-                longest = max(batch.lengths)
+                longest = self.ranks.largest(max(batch.lengths, default=0))
                 if self.micro_batch_tokens <= longest:
                     raise OutOfMemory(self.device, longest) from error
             # Out here, where the error does not keep the tensors of that attempt alive any more.
@@ -173,12 +196,51 @@ class Trainer:
 
     def _accumulate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         total = torch.zeros((), device=self.device)
-        terms: dict[str, Tensor] = {}
+        terms = {relation.name: torch.zeros_like(total) for relation in self.objective.relations}
         for part in batch.micro_batches(self.micro_batch_tokens):
             self.stop.check()
             loss = self.objective(self.student, packed_tokens(part, self.device), batch.global_sequences)
             loss.total.backward()
             total += loss.total.detach()
             for name, term in loss.terms.items():
-                terms[name] = terms.get(name, torch.zeros_like(term)) + term
+                terms[name] += term
         return total, terms
+
+    def agreed(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives, on every rank; where it raises on one, all raise: the gravest that any of them met."""
+        error: BaseException | None = None
+        try:
+            try:
+                done = work()
+            except BaseException as raised:
+                error = raised
+            met = Outcome.DONE if error is None else _outcome(error)
+            of_all = self.ranks.largest(met)
+            if of_all == Outcome.DONE:
+                return done
+            if error is not None and met == of_all:
+                raise error
+        finally:
+            error = None  # it holds this frame, which held it: all tensors of that attempt would wait for the collector
+        if of_all == Outcome.OUT_OF_MEMORY:
+            raise MemoryError
+        if of_all == Outcome.STOPPED:
+            raise Stopped("a signal to another process of the run")
+        raise PeerFailed(together=of_all == Outcome.DAMAGED_DATA)
+
+    def _sum_over_ranks(self, total: Tensor, terms: dict[str, Tensor]) -> None:
+        if self.ranks.size == 1:
+            return
+        trained = [p for p in self.student.parameters() if p.requires_grad]
+        for parameter in trained:
+            if parameter.grad is None:  # more ranks than sequences in the batch
+                parameter.grad = torch.zeros_like(parameter)
+        self.ranks.sum([p.grad for p in trained if p.grad is not None])
+        self.ranks.sum([total, *terms.values()])
+
+
+def _outcome(error: BaseException) -> Outcome:
+    if is_out_of_memory(error):
+        return Outcome.OUT_OF_MEMORY
+    kinds = ((Stopped, Outcome.STOPPED), (LoaderError, Outcome.DAMAGED_DATA))
+    return next((outcome for kind, outcome in kinds if isinstance(error, kind)), Outcome.FAILED)

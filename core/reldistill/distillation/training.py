@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from reldistill.checkpoint.durable import remove_leftovers
 from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.metrics_file import MetricsFile
 from reldistill.distillation.model_card import model_card
 from reldistill.distillation.out_of_memory import OutOfMemory
+from reldistill.distillation.random_state import random_state
+from reldistill.distillation.ranks import PeerFailed
 from reldistill.distillation.resume import about_run
 from reldistill.distillation.run_folder import PROVENANCE
 from reldistill.distillation.skipped import NotFinite
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from reldistill.distillation.plan import Plan
+    from reldistill.distillation.ranks import Ranks
     from reldistill.distillation.reporter import Reporter
     from reldistill.distillation.resume import Checkpoint
     from reldistill.distillation.run_folder import RunFolder
@@ -55,12 +61,19 @@ class Training:
     stop: Stop
     rows: dict[str, float] = field(default_factory=dict, init=False)
     measured: dict[str, dict[str, float]] = field(default_factory=dict, init=False)
+    _metrics: MetricsFile | None = field(default=None, init=False)
+    """On the first rank alone."""
     _validated: int = field(default=-1, init=False)
     """The last step whose held-out loss was measured."""
     _saved: int = field(default=0, init=False)
     _saved_at: float = field(default_factory=time.monotonic, init=False)
     _newest: Path | None = field(default=None, init=False)
     _gone_back_to: Path | None = field(default=None, init=False)
+
+    @property
+    def ranks(self) -> Ranks:
+        """Those that train together."""
+        return self.trainer.ranks
 
     def run(self, checkpoint: Checkpoint | None, *, data_sha256: str) -> None:
         """Go on from ``checkpoint``, or begin, until the student is written.
@@ -70,101 +83,135 @@ class Training:
             NotFinite, OutOfMemory, LoaderError: as the trainer does; what had been trained is saved, but for NotFinite.
             OSError: the disk is full or a folder cannot be written; the checkpoints that were there stay.
         """
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        with MetricsFile(self.folder.metrics) as metrics, self.stop.held():
-            remove_leftovers(self.folder.path)
-            self.folder.checkpoints.tidy()
-            self.folder.make_way()
-            self.folder.write_config(self.plan)
-            if checkpoint is None:
-                self.folder.checkpoints.prune(0)
-                metrics.clear()
-            else:
-                self._load(checkpoint.path, metrics)
+        with self.stop.held(), ExitStack() as open_files:
+            self.ranks.of_the_first(lambda: self._open(open_files, checkpoint is None))
+            if checkpoint is not None:
+                self._load(checkpoint.path)
                 self.reporter.resumed(self.trainer.step, self.plan.steps)
-            self._train(metrics)
-            self._save(metrics)
-            self._write_student(data_sha256)
+            self._train()
+            self._save()
+            self.ranks.of_the_first(lambda: self._write_student(data_sha256))
 
-    def _train(self, metrics: MetricsFile) -> None:
+    def _open(self, open_files: ExitStack, from_the_beginning: bool) -> None:
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self._metrics = open_files.enter_context(MetricsFile(self.folder.metrics))
+        remove_leftovers(self.folder.path)
+        self.folder.checkpoints.tidy()
+        self.folder.stopped.unlink(missing_ok=True)
+        self.folder.make_way()
+        self.folder.write_config(self.plan)
+        if from_the_beginning:
+            self.folder.checkpoints.prune(0)
+            self._metrics.clear()
+
+    def _train(self) -> None:
         steps = self.plan.steps
 
         def on_step(step: int, row: dict[str, float] | None) -> None:
             if row is not None:
-                metrics.write(row)
+                self._log(row)
                 self.rows = row
             self.reporter.step(step, steps, row)
-            self._validate_if_due(metrics)
+            self._validate_if_due()
             if self._save_is_due():
-                self._save(metrics)
+                self._save()
 
         while True:
             try:
-                self._validate_if_due(metrics)
+                self._validate_if_due()
                 self.trainer.run(steps, on_step)
                 return
             except NotFinite as error:
-                self._go_back(metrics, error)
-            except (Stopped, OutOfMemory, LoaderError) as error:
-                if self.trainer.step or self._validated >= 0:
-                    self._save(metrics)
+                self._go_back(error)
+            except (Stopped, OutOfMemory, LoaderError, PeerFailed) as error:
+                together = not isinstance(error, PeerFailed) or error.together
+                if together and (self.trainer.step or self._validated >= 0):
+                    self._save()
                 if isinstance(error, Stopped):
                     error.saved_step = self.trainer.step
+                    self.ranks.of_the_first(lambda: self.folder.note_stopped(self.trainer.step))
                 raise
 
-    def _validate_if_due(self, metrics: MetricsFile) -> None:
+    def _validate_if_due(self) -> None:
         step, every = self.trainer.step, self.plan.config.validate_every
         due = step in (0, self.plan.steps) or (every is not None and step % every == 0)
         if self.validation is None or not due or self._validated == step:
             return
-        loss = held_out_loss(
-            self.trainer.objective, self.trainer.student, self.validation,
-            position_offset=self.plan.teacher.adapter.position_offset(self.plan.teacher.config),
-            micro_batch_tokens=self.trainer.micro_batch_tokens, device=self.plan.device, between=self.stop.check,
-        )  # fmt: skip
+        trainer, held_out, teacher, ranks = self.trainer, self.validation, self.plan.teacher, self.ranks
+        part = trainer.agreed(
+            lambda: held_out_loss(
+                trainer.objective,
+                trainer.student,
+                held_out,
+                position_offset=teacher.adapter.position_offset(teacher.config),
+                micro_batch_tokens=trainer.micro_batch_tokens,
+                device=trainer.device,
+                between=self.stop.check,
+                rank=ranks.rank,
+                world_size=ranks.size,
+            )
+        )
+        summed = torch.tensor(list(part.values()), dtype=torch.float64)
+        ranks.sum([summed])
+        loss = dict(zip(part, summed.tolist(), strict=True))
         row = {"step": step, **{f"validation/{name}": value for name, value in loss.items()}}
         self.measured["before" if step == 0 else "after"] = loss
-        metrics.write(row)
+        self._log(row)
         self._validated = step
         self.reporter.validated(row)
 
     def _save_is_due(self) -> bool:
         every = self.plan.config.checkpoint_every
         if every is None:
-            return time.monotonic() - self._saved_at >= SAVE_INTERVAL
+            return bool(self.ranks.largest(time.monotonic() - self._saved_at >= SAVE_INTERVAL))
         return self.trainer.step % every == 0
 
-    def _save(self, metrics: MetricsFile) -> None:
+    def _save(self) -> None:
         """A checkpoint of the step that was just done; of one step one is enough."""
         step = self.trainer.step
         if step == self._saved and self._newest is not None:
             return
-        metrics.sync()
         measured = {"rows": self.rows, "measured": self.measured, "validated": self._validated}
+        generators = self.ranks.gather(random_state(self.plan.device))
 
         def write(folder: Path) -> None:
-            save_training_state(folder, self.model, self.trainer, measured)
+            save_training_state(folder, self.model, self.trainer, generators, measured)
+
+        def save() -> Path:
+            assert self._metrics is not None, "the first rank has opened it"
+            self._metrics.sync()
+            about = about_run(self.plan, self.folder, self.ranks.size)
+            saved = self.folder.checkpoints.save(step, write, about)
+            self.folder.checkpoints.prune(self.plan.config.keep)
+            return saved
 
         began = time.monotonic()
-        self._newest = self.folder.checkpoints.save(step, write, about_run(self.plan, self.folder))
-        self.folder.checkpoints.prune(self.plan.config.keep)
+        self._newest = self.ranks.of_the_first(save)
         self._saved, self._saved_at = step, time.monotonic()
         self.reporter.saved(step, self._saved_at - began)
 
-    def _load(self, checkpoint: Path, metrics: MetricsFile) -> None:
+    def _load(self, checkpoint: Path) -> None:
         measured = load_training_state(checkpoint, self.model, self.trainer)
         self.rows, self.measured = measured["rows"], measured["measured"]
         self._validated = measured["validated"]
         self._saved, self._newest = self.trainer.step, checkpoint
-        metrics.cut_back(self.trainer.step, validated=self._validated == self.trainer.step)
+        self.ranks.of_the_first(self._forget_what_is_newer)
+
+    def _forget_what_is_newer(self) -> None:
+        assert self._metrics is not None, "the first rank has opened it"
+        self._metrics.cut_back(self.trainer.step, validated=self._validated == self.trainer.step)
         self.folder.checkpoints.remove_after(self.trainer.step)
 
-    def _go_back(self, metrics: MetricsFile, error: NotFinite) -> None:
+    def _log(self, row: dict[str, float]) -> None:
+        if self._metrics is not None:
+            self._metrics.write(row)
+
+    def _go_back(self, error: NotFinite) -> None:
         """To the last checkpoint, with the batches that follow those which spoiled it; a second time is one too many."""
         if self._newest is None or self._gone_back_to == self._newest:
             raise error
         behind = self.trainer.batches.state_dict()
-        self._load(self._newest, metrics)
+        self._load(self._newest)
         self.trainer.batches.load_state_dict(behind)
         self._gone_back_to = self._newest
         self.reporter.note(

@@ -11,7 +11,7 @@ state.json              step, tokens, learning-rate schedule, position in the ba
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from reldistill.checkpoint.durable import safetensors_errors_as_os_errors
-from reldistill.distillation.random_state import random_state, restore_random_state
+from reldistill.distillation.random_state import restore_random_state
 from reldistill.errors import CheckpointError, in_one_line
 
 if TYPE_CHECKING:
@@ -33,13 +33,22 @@ __all__ = ["load_training_state", "save_training_state"]
 STUDENT, OPTIMIZER, RANDOM, STATE = "student.safetensors", "optimizer.safetensors", "random.safetensors", "state.json"
 
 
-def save_training_state(folder: Path, model: PreTrainedModel, trainer: Trainer, measured: Mapping[str, Any]) -> None:
-    """Write the four files into an empty folder. ``measured``: plain values that are to be there again, too."""
+def save_training_state(
+    folder: Path,
+    model: PreTrainedModel,
+    trainer: Trainer,
+    generators: Sequence[Mapping[str, Tensor]],
+    measured: Mapping[str, Any],
+) -> None:
+    """Write the four files into an empty folder. ``generators``: the random state of each rank, in their order;
+    ``measured``: plain values that are to be there again, too.
+    """
     state = {"trainer": trainer.state(), "measured": measured}
     with safetensors_errors_as_os_errors(folder):
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / STUDENT)
         save_file(_optimizer_tensors(model, trainer), folder / OPTIMIZER)
-        save_file({f"0/{name}": tensor for name, tensor in random_state(trainer.device).items()}, folder / RANDOM)
+        of_ranks = {f"{rank}/{name}": t for rank, state in enumerate(generators) for name, t in state.items()}
+        save_file(of_ranks, folder / RANDOM)
     (folder / STATE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
 
@@ -68,7 +77,10 @@ def load_training_state(folder: Path, model: PreTrainedModel, trainer: Trainer) 
     _load_optimizer(folder, optimizer, model, trainer)
     trainer.load_state(state["trainer"])
     measured: dict[str, Any] = state["measured"]
-    restore_random_state({name.partition("/")[2]: tensor for name, tensor in generators.items()}, trainer.device)
+    own = f"{trainer.ranks.rank}/"
+    # More ranks than there were: the others draw from the seeds that they started with.
+    if mine := {name.removeprefix(own): tensor for name, tensor in generators.items() if name.startswith(own)}:
+        restore_random_state(mine, trainer.device)
     return measured
 
 

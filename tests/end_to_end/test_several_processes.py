@@ -1,0 +1,103 @@
+"""`minictl distill --nproc 2`: started, stopped, killed, and refused like one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeTeacher
+
+pytestmark = pytest.mark.slow
+
+MINICTL = Path(sys.executable).with_name("minictl")
+
+
+@pytest.fixture
+def command(teacher: MakeTeacher, text: Path) -> list[str]:
+    options = {
+        "teacher": teacher("bert", layers=3), "data": text, "student": "2x12", "student-heads": 3, "max-length": 40,
+        "batch-size": 16, "steps": 150, "log-every": 1, "precision": "fp32", "micro-batch-tokens": 100, "output": "run",
+        "checkpoint-every": 20,
+    }  # fmt: skip
+    words = (str(word) for name, value in options.items() for word in (f"--{name}", value))
+    return ["distill", *words, "--nproc", "2"]
+
+
+@contextmanager
+def started(arguments: list[str], here: Path) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    process = subprocess.Popen(
+        [str(MINICTL), *arguments], cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()  # its processes die with it
+        process.wait()
+
+
+def wait_for_step(process: subprocess.Popen[str], metrics: Path, step: int) -> None:
+    deadline = time.monotonic() + 120
+    while not (metrics.is_file() and f'"step": {step},' in metrics.read_text()):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "no step in time"
+        time.sleep(0.01)
+
+
+def finish(arguments: list[str], here: Path) -> bytes:
+    with started([*arguments, "--json"], here) as process:
+        output, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    student: str = json.loads(output)["student"]
+    return (here / student / "model.safetensors").read_bytes()
+
+
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [pid for pid in map(int, children) if b"reldistill_cli" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for a system that tells the children of a process")
+def test_stopped_by_a_signal_and_with_a_process_killed_it_goes_on_to_the_same_student(
+    command: list[str], here: Path
+) -> None:
+    alone = finish([*command, "--output", "alone"], here)
+    with started(command, here) as process:
+        wait_for_step(process, here / "run/metrics.jsonl", 10)
+        process.send_signal(signal.SIGUSR1)
+        output, said = process.communicate(timeout=60)
+    assert (process.returncode, output) == (75, "")
+    assert said.count("which is saved. The same command goes on from there.") == 1
+    assert "Traceback" not in said
+
+    with started(command, here) as process:
+        wait_for_step(process, here / "run/metrics.jsonl", 50)
+        killed = workers(process)[-1]
+        os.kill(killed, signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in said
+
+    assert finish(command, here) == alone
+
+
+@pytest.mark.parametrize(("option", "value", "code"), [("--data", "missing.txt", 3), ("--teacher", "nowhere", 2)])
+def test_a_mistake_is_one_message_and_has_the_exit_code_of_its_kind(
+    command: list[str], here: Path, option: str, value: str, code: int
+) -> None:
+    arguments = list(command)
+    arguments[arguments.index(option) + 1] = value
+    with started(arguments, here) as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said.count("error:") == 1
+    assert "Traceback" not in said
