@@ -106,6 +106,12 @@ class DistillConfig:
         panel="Machine",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("Where to run.", "auto", panel="Machine")
+    shard_teacher: bool = option(
+        "Spread the teacher's weights over the processes (FSDP2), for one that a single device does not hold.",
+        False,
+        alters_result=False,
+        panel="Machine",
+    )
     compile: bool = option(
         "torch.compile for teacher and student; on CPUs it was not faster, and the first steps take longer.",
         False,

@@ -25,6 +25,9 @@ __all__ = ["in_worker", "launch", "report_exit_code", "under_torchrun"]
 STATUS = "RELDISTILL_STATUS"
 """Names the file into which a process writes the exit code that the run is to have."""
 
+PATIENCE = 300
+"""Seconds that a process has to save in."""
+
 FAILED, INTERRUPTED = 1, 130
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -32,7 +35,7 @@ DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 def launch(processes: int, arguments: Sequence[str]) -> int:
     """Run ``python -m reldistill_cli ARGUMENTS`` in so many processes that know of each other; the exit code.
 
-    SIGTERM, SIGUSR1 and Ctrl-C become one SIGTERM for each of them; whoever is not done half a minute after it is killed. A
+    SIGTERM, SIGUSR1 and Ctrl-C become one SIGTERM for each of them; whoever is not done five minutes after it is killed. A
     second signal ends all at once.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
@@ -54,7 +57,8 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         status = Path(scratch) / "status"
         os.environ[STATUS] = str(status)
-        options: dict[str, Any] = {"signals_to_handle": "SIGTERM"}
+        # What not every torch has: before, it gives them half a minute.
+        options: dict[str, Any] = {"signals_to_handle": "SIGTERM", "shutdown_timeout": PATIENCE}
         known = {field.name for field in fields(LaunchConfig)}
         os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = "SIGTERM"  # torch before 2.9 reads it here
         config = LaunchConfig(

@@ -25,14 +25,15 @@ def held_out_loss(
     position_offset: int,
     micro_batch_tokens: int,
     device: torch.device,
-    between: Callable[[], None] = lambda: None,
+    before_parts: Callable[[int], None] = lambda parts: None,
+    between_parts: Callable[[], None] = lambda: None,
     rank: int = 0,
     world_size: int = 1,
 ) -> dict[str, float]:
     """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences.
 
-    ``between`` is called before each part; what it raises ends the measurement and changes nothing. Of several ranks each
-    gives its part of the mean; their sum is the loss.
+    ``before_parts`` is told their number, ``between_parts`` is called before each; what it raises ends the measurement and
+    changes nothing. Of several ranks each gives its share of the mean; their sum is the loss.
     """
     sequences = len(corpus)
     batches = corpus.batches(
@@ -44,8 +45,10 @@ def held_out_loss(
     total = dict.fromkeys(["loss", *(f"loss/{relation.name}" for relation in objective.relations)], 0.0)
     try:
         with torch.no_grad():
-            for part in batch.micro_batches(micro_batch_tokens):
-                between()
+            parts = batch.micro_batches(micro_batch_tokens)
+            before_parts(len(parts))
+            for part in parts:
+                between_parts()
                 loss = objective(student, packed_tokens(part, device), sequences)
                 for name, value in {"loss": loss.total, **{f"loss/{k}": v for k, v in loss.terms.items()}}.items():
                     total[name] += float(value)

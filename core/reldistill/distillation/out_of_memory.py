@@ -22,18 +22,25 @@ SAID_BY_CPU = ("DefaultCPUAllocator", "could not create a primitive", "could not
 
 
 class OutOfMemory(ReldistillError):
-    """The device cannot hold even one sequence of the batch at a time."""
+    """The device cannot hold even one sequence of the batch at a time, or ranks in lockstep cannot take a smaller part.
 
-    def __init__(self, device: Device, tokens: int) -> None:
+    ``together``: all ranks raise it.
+    """
+
+    def __init__(self, device: Device, tokens: int, together: bool = True) -> None:
         super().__init__(
-            f"{device} is out of memory with one sequence of {tokens:,} tokens at a time",
-            hint="Take a smaller --max-length or --student; `minictl plan` shows what takes how much.",
+            f"{device} is out of memory with "
+            + (f"one sequence of {tokens:,} tokens at a time" if together else f"{tokens:,} tokens at a time"),
+            hint="Take a smaller --max-length or --student; `minictl plan` shows what takes how much."
+            if together
+            else "Give a smaller --micro-batch-tokens: with --shard-teacher it cannot change during a run.",
         )
         self.device = device
         self.tokens = tokens
+        self.together = together
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.device, self.tokens)
+        return type(self), (self.device, self.tokens, self.together)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -26,7 +26,7 @@ from reldistill.distillation.student import new_student, truncated_student
 from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.trainer import Trainer
 from reldistill.distillation.training import Training
-from reldistill.encoder import compile_between_attention, load_teacher, student_encoder
+from reldistill.encoder import compile_between_attention, load_teacher, shard_over_ranks, student_encoder
 from reldistill.errors import DataError
 from reldistill.registry import Registry, blame
 from reldistill.stop import Stop
@@ -167,10 +167,11 @@ def _trainer(
 ) -> tuple[PreTrainedModel, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
+    lockstep = config.shard_teacher and ranks.size > 1
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
         teacher = load_teacher(
             weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
-            dtype=plan.precision, attention=plan.attention, device=plan.device,
+            dtype=plan.precision, attention=plan.attention, device=torch.device("cpu") if lockstep else plan.device,
         )  # fmt: skip
         if config.init == "truncate":
             torch.manual_seed(config.seed)  # for dropout
@@ -179,6 +180,8 @@ def _trainer(
             model = new_student(plan.student_config, config.seed)
         model.to(plan.device)  # type: ignore[arg-type]
         student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+        if lockstep:
+            shard_over_ranks(teacher, adapter, plan.device)
         if config.compile:
             compile_between_attention(teacher, adapter)
             compile_between_attention(student, adapter)
@@ -213,6 +216,7 @@ def _trainer(
         stop=stop,
         announce=reporter.note,
         ranks=ranks,
+        lockstep=lockstep,
     )
     return model, trainer
 

@@ -12,7 +12,7 @@ from reldistill_loader import PackedBatch
 if TYPE_CHECKING:
     from reldistill_loader import PaddedBatch
 
-__all__ = ["packed_tokens"]
+__all__ = ["one_token", "packed_tokens"]
 
 
 def packed_tokens(batch: PackedBatch | PaddedBatch, device: torch.device) -> PackedTokens:
@@ -25,3 +25,9 @@ def packed_tokens(batch: PackedBatch | PaddedBatch, device: torch.device) -> Pac
         torch.from_numpy(batch.cu_seqlens),
         batch.lengths,
     ).to(device)
+
+
+def one_token(device: torch.device) -> PackedTokens:
+    """The shortest batch there is."""
+    nought, border = torch.zeros(1, dtype=torch.int64), torch.tensor([0, 1], dtype=torch.int32)
+    return PackedTokens(nought, nought, border, (1,)).to(device)

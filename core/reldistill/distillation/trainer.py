@@ -17,7 +17,7 @@ from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory,
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.distillation.ranks import PeerFailed, Ranks
 from reldistill.distillation.skipped import SkippedUpdates
-from reldistill.distillation.tokens import packed_tokens
+from reldistill.distillation.tokens import one_token, packed_tokens
 from reldistill.errors import Stopped
 from reldistill.stop import Stop
 from reldistill_loader import LoaderError
@@ -71,6 +71,8 @@ class Trainer:
     stop: Stop = field(default_factory=Stop)
     announce: Callable[[str], None] = lambda message: None
     ranks: Ranks = field(default_factory=Ranks)
+    lockstep: bool = False
+    """The teacher's weights lie spread over the ranks: all must call it equally often, and none may leave in between."""
     step: int = 0
     tokens: int = 0
     skipped: SkippedUpdates = field(init=False)
@@ -118,8 +120,8 @@ class Trainer:
         is left out, by the optimiser itself, where loss or gradient are not finite; ``run`` counts these when it looks.
         """
         position = self.batches.state_dict()
-        batch = self.agreed(self._next)
         try:
+            batch = self.agreed(self._next)
             total, terms = self._accumulate_what_fits(batch)
         except BaseException:
             self.batches.load_state_dict(position)
@@ -178,12 +180,14 @@ class Trainer:
         drawn = random_state(self.device)
         while True:
             try:
-                return self.agreed(lambda: self._accumulate(batch))
+                return self.computed(lambda: self._accumulate(batch))
             except BaseException as error:
                 self.optimizer.zero_grad(set_to_none=True)
                 restore_random_state(drawn, self.device)
                 if not is_out_of_memory(error):
                     raise
+                if self.lockstep:
+                    raise OutOfMemory(self.device, self.micro_batch_tokens, together=False) from error
                 longest = self.ranks.largest(max(batch.lengths, default=0))
                 if self.micro_batch_tokens <= longest:
                     raise OutOfMemory(self.device, longest) from error
@@ -197,14 +201,32 @@ class Trainer:
     def _accumulate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         total = torch.zeros((), device=self.device)
         terms = {relation.name: torch.zeros_like(total) for relation in self.objective.relations}
-        for part in batch.micro_batches(self.micro_batch_tokens):
-            self.stop.check()
+        parts = batch.micro_batches(self.micro_batch_tokens)
+        self.before_parts(len(parts))
+        for part in parts:
+            self.between_parts()
             loss = self.objective(self.student, packed_tokens(part, self.device), batch.global_sequences)
             loss.total.backward()
             total += loss.total.detach()
             for name, term in loss.terms.items():
                 terms[name] += term
         return total, terms
+
+    def computed(self, work: Callable[[], T]) -> T:
+        """What ``work``, which calls the teacher, gives, on every rank. Raises as :meth:`agreed`, in lockstep on one alone."""
+        return work() if self.lockstep else self.agreed(work)
+
+    def before_parts(self, parts: int) -> None:
+        """In lockstep: call the teacher for nothing, as often as another rank has more parts than this one."""
+        if self.lockstep:
+            with torch.no_grad():
+                for _ in range(self.ranks.largest(parts) - parts):
+                    self.objective.teacher(one_token(self.device))
+
+    def between_parts(self) -> None:
+        """Where a stop may interrupt a batch; in lockstep it cannot."""
+        if not self.lockstep:
+            self.stop.check()
 
     def agreed(self, work: Callable[[], T]) -> T:
         """What ``work`` gives, on every rank; where it raises on one, all raise: the gravest that any of them met."""

@@ -124,7 +124,7 @@ class Training:
             except NotFinite as error:
                 self._go_back(error)
             except (Stopped, OutOfMemory, LoaderError, PeerFailed) as error:
-                together = not isinstance(error, PeerFailed) or error.together
+                together = not isinstance(error, PeerFailed | OutOfMemory) or error.together
                 if together and (self.trainer.step or self._validated >= 0):
                     self._save()
                 if isinstance(error, Stopped):
@@ -138,7 +138,8 @@ class Training:
         if self.validation is None or not due or self._validated == step:
             return
         trainer, held_out, teacher, ranks = self.trainer, self.validation, self.plan.teacher, self.ranks
-        part = trainer.agreed(
+        trainer.agreed(self.stop.check)
+        part = trainer.computed(
             lambda: held_out_loss(
                 trainer.objective,
                 trainer.student,
@@ -146,7 +147,8 @@ class Training:
                 position_offset=teacher.adapter.position_offset(teacher.config),
                 micro_batch_tokens=trainer.micro_batch_tokens,
                 device=trainer.device,
-                between=self.stop.check,
+                before_parts=trainer.before_parts,
+                between_parts=trainer.between_parts,
                 rank=ranks.rank,
                 world_size=ranks.size,
             )

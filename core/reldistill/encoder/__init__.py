@@ -5,6 +5,7 @@ from reldistill.encoder.compiled import check_compiler, compile_between_attentio
 from reldistill.encoder.encoder import Encoder
 from reldistill.encoder.load import load_teacher, student_encoder
 from reldistill.encoder.packed_tokens import PackedTokens
+from reldistill.encoder.sharded import shard_over_ranks
 
 __all__ = [
     "ATTENTION_BACKENDS",
@@ -15,5 +16,6 @@ __all__ = [
     "compile_between_attention",
     "load_teacher",
     "resolve_attention",
+    "shard_over_ranks",
     "student_encoder",
 ]

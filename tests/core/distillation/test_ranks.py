@@ -18,8 +18,10 @@ from ranks_of_a_run import together
 from reldistill import DistillConfig
 from reldistill.distillation.ranks import PeerEnded, PeerFailed
 from reldistill.distillation.trainer import Trainer
+from reldistill.distillation.training import Training
 from reldistill.errors import Stopped
 from reldistill.stop import Stop
+from reldistill_loader import CorpusError
 from short_runs import Listener, configure, go_on, run
 from tiny_models import write_text
 
@@ -165,18 +167,73 @@ def test_memory_that_one_rank_lacks_is_halved_for_all(config: DistillConfig, her
     assert weights(here / "run") == weights(here / "alone")
 
 
-def test_what_fails_on_one_rank_ends_all_with_their_state_saved(config: DistillConfig, here: Path) -> None:
+def fail_on_one_rank(config: DistillConfig, here: Path, error: Exception) -> list[Any]:
+    """Rank 1 cannot draw its sixth batch."""
     original = Trainer._next
 
     def work(rank: int) -> None:
         def draw(self: Trainer) -> Any:
             if rank == 1 and self.step == 5:
-                raise OSError(5, "Input/output error")
+                raise error
             return original(self)
 
         Trainer._next = draw  # type: ignore[method-assign]
         run(config)
 
-    first, second = together(2, here, work)
+    return together(2, here, work)
+
+
+def test_damaged_data_of_one_rank_ends_all_with_their_state_saved(config: DistillConfig, here: Path) -> None:
+    train(replace(config, output=str(here / "alone")), 2, here)
+    first, second = fail_on_one_rank(config, here, CorpusError("shard-00003.arrow is damaged"))
+    assert isinstance(first, PeerFailed)
+    assert isinstance(second, CorpusError)
+    assert [path.name for path in (here / "run" / "checkpoints").iterdir()] == ["step-00000005"]
+    train(config, 2, here)
+    assert weights(here / "run") == weights(here / "alone")
+
+
+def test_another_failure_of_one_rank_ends_all(config: DistillConfig, here: Path) -> None:
+    first, second = fail_on_one_rank(config, here, OSError(5, "Input/output error"))
     assert isinstance(first, PeerFailed)
     assert isinstance(second, OSError)
+
+
+@pytest.mark.parametrize("batch_size", [16, 1])
+def test_a_teacher_spread_over_the_ranks_gives_the_same_bytes(
+    config: DistillConfig, here: Path, batch_size: int
+) -> None:
+    uneven = replace(config, batch_size=batch_size)
+    train(replace(uneven, output=str(here / "alone")), 2, here)
+    train(replace(uneven, shard_teacher=True), 2, here)
+    assert weights(here / "run") == weights(here / "alone")
+    held_out = [row["validation/loss"] for row in logged(here / "run") if "validation/loss" in row]
+    assert held_out == [row["validation/loss"] for row in logged(here / "alone") if "validation/loss" in row]
+
+
+def test_a_spread_teacher_takes_a_share_of_the_memory_on_each_rank(config: DistillConfig, here: Path) -> None:
+    original = Training.run
+
+    def work(rank: int) -> list[int]:
+        seen: list[int] = []
+
+        def look_and_run(self: Training, *inputs: Any, **options: Any) -> None:
+            parameters: list[Any] = list(self.trainer.objective.teacher.parameters())
+            seen.extend([sum(p.to_local().numel() for p in parameters), sum(p.numel() for p in parameters)])
+            original(self, *inputs, **options)
+
+        Training.run = look_and_run  # type: ignore[method-assign]
+        run(replace(config, shard_teacher=True, steps=1))
+        return seen
+
+    for share, whole in together(2, here, work):
+        assert share == pytest.approx(whole / 2, rel=0.1)
+
+
+def test_a_stop_waits_for_the_batch_where_the_teacher_is_spread(config: DistillConfig, here: Path) -> None:
+    spread = replace(config, shard_teacher=True)
+    train(replace(config, output=str(here / "alone")), 2, here)
+    assert [type(outcome) for outcome in stop_one_rank(spread, here, 6)] == [Stopped, Stopped]
+    assert (here / "run" / "STOPPED").read_text() == "step 6\n"
+    train(spread, 2, here)
+    assert weights(here / "run") == weights(here / "alone")

@@ -129,7 +129,9 @@ def run_with_limited_memory(mebibytes: int, config: DistillConfig) -> dict[str, 
         str(mebibytes),
         json.dumps(asdict(config)),
     ]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    # The limit is one of addresses: what is freed is to leave no holes in the heap.
+    heap = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
+    environment = os.environ | heap | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
