@@ -45,4 +45,4 @@ def _distill(
         typer.echo(f"student: {result.student}  ({result.parameters / 1e6:.1f} M parameters)")
 
 
-command = with_config_options(DistillConfig, _distill)
+command = with_config_options(_distill)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tomli_w
-
+from reldistill.config import config_toml
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
 
@@ -23,6 +21,10 @@ RUNS = Path("runs")
 """Where runs lie unless ``--output`` says otherwise, below the current folder."""
 
 LATEST = RUNS / "latest"
+
+CONFIG_HEADER = (
+    "# `minictl distill --config` and this file start this run again. Paths start from the folder it ran in.\n"
+)
 
 PROVENANCE = "distillation.json"
 """In the student's folder: the identity of the run that made it, and its plan."""
@@ -46,7 +48,7 @@ class RunFolder:
     def of(cls, plan: Plan, corpora: list[str | None]) -> RunFolder:
         """The folder that ``--output`` names, or ``runs/`` and a name of teacher, student and identity."""
         recipe = {
-            "options": {n: value for n, value in plan.config.result_options().items() if n not in LOCATIONS},
+            "options": {n: value for n, value in plan.resolved_config.result_options().items() if n not in LOCATIONS},
             "plan": {n: value for n, value in plan.describe().items() if n not in LOCATIONS},
             "teacher": plan.teacher.fingerprint,
             "corpora": corpora,
@@ -85,20 +87,10 @@ class RunFolder:
         return True
 
     def create(self, plan: Plan) -> None:
-        """Make the folder and write ``config.toml``."""
+        """Make the folder and write ``config.toml``, which starts the same run again from the same current folder."""
         self.path.mkdir(parents=True, exist_ok=True)
-        values = {
-            name: value
-            for name, value in asdict(plan.config).items()
-            if value is not None and name not in ("output", "overwrite")
-        }
-        resolved = {
-            "steps": plan.steps,
-            "warmup": plan.warmup,
-            "relation_heads": plan.relation_heads,
-            "adam_beta2": plan.adam_beta2,
-        }
-        (self.path / "config.toml").write_text(tomli_w.dumps(values | resolved), encoding="utf-8")
+        text = CONFIG_HEADER + config_toml(plan.resolved_config)
+        (self.path / "config.toml").write_text(text, encoding="utf-8")
 
     def point_latest_here(self) -> None:
         """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere.
