@@ -133,6 +133,8 @@ def _allowed(member: Any) -> str:
 
 
 def _in_words(value: object) -> str:
+    if value is None:
+        return "nothing"
     for kind, words in ((bool, "a truth value"), (int, "an integer"), (float, "a fraction"), (str, "a text")):
         if isinstance(value, kind):
             return words
