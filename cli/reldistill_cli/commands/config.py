@@ -46,14 +46,13 @@ def _show(
     if as_json:
         print_json(_as_json(resolved))
         return
-    panel = None
+    groups: dict[str, list[str]] = {}
     for field in fields(DistillConfig):
         setting = resolved.settings[field.name]
-        if field.metadata["panel"] != panel:
-            typer.echo(("" if panel is None else "\n") + f"# {field.metadata['panel']}")
-            panel = field.metadata["panel"]
         line = _line(field, setting.value)
-        typer.echo(f"{line:<{COMMENT_COLUMN}} # {setting.origin}" if origin else line)
+        line = f"{line:<{COMMENT_COLUMN}} # {setting.origin}" if origin else line
+        groups.setdefault(f"# {field.metadata['panel']}", []).append(line)
+    typer.echo("\n\n".join("\n".join((panel, *lines)) for panel, lines in groups.items()))
 
 
 app.command("show")(with_resolved_config(_show))
