@@ -17,8 +17,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "config.md").read_text(encoding="ut
 def test_the_example_is_what_the_command_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("bert.toml").write_text(PAGE.partition("```toml\n")[2].partition("```")[0])
-    command, _, shown = PAGE.partition("$ MINICTL_SEED=7 minictl ")[2].partition("\n```")[0].partition("\n")
-    outcome = CliRunner(env={"MINICTL_SEED": "7"}).invoke(app, shlex.split(command))
+    command, _, shown = PAGE.partition("$ MINICTL_CLIP=0.5 minictl ")[2].partition("\n```")[0].partition("\n")
+    outcome = CliRunner(env={"MINICTL_CLIP": "0.5"}).invoke(app, shlex.split(command))
     assert outcome.exit_code == 0, outcome.output
     assert len(shown.splitlines()) > 25
     assert outcome.stdout.startswith(shown + "\n")
