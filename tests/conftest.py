@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,8 @@ torch.set_num_threads(1)
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RELDISTILL_CACHE", str(tmp_path_factory.getbasetemp() / "reldistill-cache"))
-    monkeypatch.delenv("MINICTL_PLUGINS", raising=False)
+    for variable in [name for name in os.environ if name.startswith("MINICTL_")]:
+        monkeypatch.delenv(variable)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,8 @@ def _choices(cost: RunCost) -> Table:
     table.add_row("layers", f"{pairs_in_words(cost.pairs)}  (teacher → student, {escape(config.layers)})")
     table.add_row("relations", relations_in_words(cost.relations))
     fitting = ", ".join(map(str, cost.fitting_relation_heads))
-    heads = str(cost.relation_heads) if cost.relation_heads else f"{config.relation_heads} do not divide the widths"
+    wrong = "heads of the two differ" if config.relation_heads == "attention" else "do not divide the widths"
+    heads = str(cost.relation_heads) if cost.relation_heads else f"{config.relation_heads} {wrong}"
     table.add_row("relation heads", f"{heads}; both widths are divided by {fitting}")
     table.add_row("lengths", f"{cost.lengths.mean:,.4g} tokens on average: {escape(cost.lengths_from)}")
     table.add_row(

@@ -6,7 +6,13 @@ next (the hint). ``minictl`` prints it without a traceback; a library user catch
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DataError", "PluginError", "ReldistillError", "Stopped", "UsageError", "in_one_line"]
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+__all__ = [
+    "CheckpointError", "DataError", "PluginError", "ReldistillError", "Stopped", "UsageError", "as_one", "did_you_mean",
+    "in_one_line",
+]  # fmt: skip
 
 
 class ReldistillError(Exception):
@@ -70,6 +76,20 @@ class Stopped(KeyboardInterrupt):
 
 def _rebuild(kind: type[ReldistillError], message: str, hint: str | None) -> ReldistillError:
     return kind(message, hint=hint)
+
+
+def as_one(problems: Sequence[UsageError]) -> UsageError:
+    """One error that lists all of them, each with what to do about it."""
+    if len(problems) == 1:
+        return problems[0]
+    listed = "\n".join("- " + str(problem).replace("\n", "\n  ") for problem in problems)
+    return UsageError(f"{len(problems)} problems:\n{listed}")
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """The sentence that suggests the nearest of the allowed names; empty where none is near."""
+    near = get_close_matches(name, list(allowed), n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def in_one_line(error: BaseException) -> str:

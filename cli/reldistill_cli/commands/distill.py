@@ -81,4 +81,4 @@ def _show(result: DistillResult | DryRun, as_json: bool) -> None:
         typer.echo(f"student: {result.student}  ({result.parameters / 1e6:.1f} M parameters)")
 
 
-command = with_config_options(DistillConfig, _distill)
+command = with_config_options(_distill)

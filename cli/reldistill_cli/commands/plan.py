@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reldistill.config import DistillConfig
-from reldistill.errors import UsageError
+from reldistill.errors import UsageError, as_one
 from reldistill_cli.config_options import with_config_options
 from reldistill_cli.output import print_json, warn
 
@@ -45,7 +45,7 @@ def _plan(
     """
     if mean_length is not None and data is not None:
         raise UsageError("both --mean-length and --data are given", hint="One of them says how long sequences are.")
-    from reldistill.distillation.count_cost import as_one, count_cost
+    from reldistill.distillation.count_cost import count_cost
     from reldistill.registry import Registry
     from reldistill_cli.cost_tables import print_cost
 
@@ -66,4 +66,4 @@ def _corpus(folder: Path | None) -> Corpus | None:
     return Corpus.open(folder)
 
 
-command = with_config_options(DistillConfig, _plan, OPTIONS)
+command = with_config_options(_plan, OPTIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from reldistill.distillation.plan import plan_size
 from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.distillation.resolve import check_length, check_memory, resolve_layers, resolve_relation_heads
 from reldistill.distillation.run_cost import RunCost
-from reldistill.errors import UsageError
+from reldistill.errors import UsageError, as_one
 from reldistill.layers import LayerPair
 from reldistill.registry import Registry, blame
 from reldistill.relation import Relation
@@ -25,7 +25,7 @@ from reldistill.teacher import StudentShape
 if TYPE_CHECKING:
     from reldistill_loader import Corpus
 
-__all__ = ["as_one", "count_cost"]
+__all__ = ["count_cost"]
 
 
 def count_cost(
@@ -117,14 +117,6 @@ def count_cost(
         check_memory(config, cost.memory, device)
         _check_whole_memory(cost)
     return replace(cost, problems=tuple(problems))
-
-
-def as_one(problems: Sequence[UsageError]) -> UsageError:
-    """One error that lists all of them, each with what to do about it."""
-    if len(problems) == 1:
-        return problems[0]
-    listed = "\n".join("- " + str(problem).replace("\n", "\n  ") for problem in problems)
-    return UsageError(f"{len(problems)} problems:\n{listed}")
 
 
 def _relations(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,22 @@ class Plan:
         """The sizes that the cost of a step depends on."""
         return plan_size(self.teacher.config, self.student_config, self.pairs, self.relations)
 
+    @property
+    def resolved_config(self) -> DistillConfig:
+        """The configuration with every choice that it left open as it was made: told by it, a run is the same."""
+        choices: dict[str, Any] = {
+            "student_ffn": self.shape.intermediate_size,
+            "relation_heads": self.relation_heads,
+            "steps": self.steps,
+            "warmup": self.warmup,
+            "adam_beta2": self.adam_beta2,
+            "micro_batch_tokens": self.micro_batch_tokens,
+            "precision": self.precision_in_words,
+            "attention": self.attention,
+            "device": self.device.type,
+        }
+        return replace(self.config, **choices)
+
     def tokens(self, lengths: Lengths | None = None) -> float:
         """Tokens of the whole run; without ``lengths`` at most this many."""
         return self.steps * self.config.batch_size * (lengths or Lengths.alike(self.config.max_length)).mean
@@ -171,7 +187,10 @@ def make_plan(
     steps = config.steps or paper_defaults.steps(teacher.adapter.name)
     warmup = paper_defaults.warmup(steps) if config.warmup is None else config.warmup
     if warmup > steps:
-        raise UsageError(f"--warmup {warmup} is longer than the run of {steps} steps")
+        raise UsageError(
+            f"--warmup {warmup} is longer than the run of {steps} steps",
+            hint=f"Without a number of your own, of a file or of a preset it would be {paper_defaults.warmup(steps)}.",
+        )
     beta2 = (
         paper_defaults.adam_beta2(teacher.adapter.name, teacher.layers, shape)
         if config.adam_beta2 is None

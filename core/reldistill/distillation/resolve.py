@@ -47,14 +47,16 @@ def resolve_layers(
 
 
 def resolve_relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, announce: Announce) -> int:
-    """The number given, which must divide both widths, else the paper's, lowered until it does and then announced.
+    """The number given or that of the attention heads, which must divide both widths, else the paper's, lowered until it
+    does and then announced.
 
-    Raises :class:`UsageError`.
+    Raises :class:`UsageError`, also for ``attention`` where the two models have different numbers of attention heads.
     """
     width = int(teacher.config.hidden_size)
     if config.relation_heads is not None:
-        check_relation_heads(config.relation_heads, width, shape.hidden_size)
-        return config.relation_heads
+        heads = _attention_heads(config, teacher) if config.relation_heads == "attention" else config.relation_heads
+        check_relation_heads(heads, width, shape.hidden_size)
+        return heads
     default = paper_defaults.relation_heads(teacher.layers)
     heads = nearest_relation_heads(default, width, shape.hidden_size)
     if heads != default:
@@ -62,6 +64,17 @@ def resolve_relation_heads(config: DistillConfig, teacher: Teacher, shape: Stude
             f"relation heads: {heads}, because the default of {default} does not divide the widths {width} and {shape.hidden_size}"
         )
     return heads
+
+
+def _attention_heads(config: DistillConfig, teacher: Teacher) -> int:
+    theirs, ours = int(teacher.config.num_attention_heads), config.student_heads
+    if theirs != ours:
+        raise UsageError(
+            f"--relation-heads attention: {teacher.label} has {theirs} attention heads, the student {ours}",
+            hint=f"Attention can be compared head by head only where both have equally many: pass --student-heads {theirs}, "
+            "or a number of relation heads.",
+        )
+    return theirs
 
 
 def check_length(config: DistillConfig, teacher: Teacher) -> None:

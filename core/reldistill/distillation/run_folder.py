@@ -7,14 +7,12 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tomli_w
-
 from reldistill.checkpoint import CheckpointFolder
 from reldistill.checkpoint.durable import replace_durably
+from reldistill.config import config_toml
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
 
@@ -28,14 +26,15 @@ RUNS = Path("runs")
 
 LATEST = RUNS / "latest"
 
+CONFIG_HEADER = (
+    "# `minictl distill --config` and this file start this run again. Paths start from the folder it ran in.\n"
+)
+
 PROVENANCE = "distillation.json"
 """In the student's folder: the identity of the run that made it, and its plan."""
 
 LOCATIONS = ("teacher", "data", "validation")
 """Options that say where something lies; what lies there is in the identity by its content."""
-
-PLACE_AND_RESUMPTION = ("output", "overwrite", "resume", "accept_changes")
-"""Options of one call, not of the run."""
 
 
 class RunFolder:
@@ -54,7 +53,7 @@ class RunFolder:
     def of(cls, plan: Plan, corpora: list[str | None]) -> RunFolder:
         """The folder that ``--output`` names, or ``runs/`` and a name of teacher, student and identity."""
         recipe = {
-            "options": {n: value for n, value in plan.config.result_options().items() if n not in LOCATIONS},
+            "options": {n: value for n, value in plan.resolved_config.result_options().items() if n not in LOCATIONS},
             "plan": {n: value for n, value in plan.describe().items() if n not in LOCATIONS},
             "teacher": plan.teacher.fingerprint,
             "corpora": corpora,
@@ -126,19 +125,8 @@ class RunFolder:
         shutil.rmtree(self.replaced_student, ignore_errors=True)
 
     def write_config(self, plan: Plan) -> None:
-        """``config.toml``: all options, those that were left open filled in."""
-        values = {
-            name: value
-            for name, value in asdict(plan.config).items()
-            if value is not None and name not in PLACE_AND_RESUMPTION
-        }
-        resolved = {
-            "steps": plan.steps,
-            "warmup": plan.warmup,
-            "relation_heads": plan.relation_heads,
-            "adam_beta2": plan.adam_beta2,
-        }
-        replace_durably(self.path / "config.toml", tomli_w.dumps(values | resolved).encode())
+        """Write ``config.toml``, which starts the same run again from the same current folder."""
+        replace_durably(self.path / "config.toml", (CONFIG_HEADER + config_toml(plan.resolved_config)).encode())
 
     def point_latest_here(self) -> None:
         """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from reldistill.config.option_types import checked, flag, option_types
 from reldistill.errors import UsageError
 
 __all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
@@ -20,9 +21,15 @@ CHOICES = {
 }
 
 
-def option(help: str, default: Any, *, alters_result: bool = True, panel: str = "Training") -> Any:
-    """A field of a configuration: its help, the group it is shown in, and whether it changes what comes out."""
-    return field(default=default, metadata={"help": help, "alters_result": alters_result, "panel": panel})
+def option(
+    help: str, default: Any, *, alters_result: bool = True, panel: str = "Training", this_time: bool = False
+) -> Any:
+    """A field of a configuration: its help, the group it is shown in, and whether it changes what comes out.
+
+    ``this_time``: an order for one call, which is not kept in the run folder's config.toml.
+    """
+    metadata = {"help": help, "alters_result": alters_result, "panel": panel, "this_time": this_time}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,9 @@ class DistillConfig:
         "qq,kk,vv",
         panel="Method",
     )
-    relation_heads: int | None = option(
-        "Relation heads. (default: 48 for base-size teachers, 64 for large ones; less where the widths demand it)",
+    relation_heads: int | Literal["attention"] | None = option(
+        "Relation heads; attention: as many as both models have attention heads. (default: 48 for base-size teachers, 64 for "
+        "large ones; less where the widths demand it)",
         None,
         panel="Method",
     )
@@ -134,12 +142,14 @@ class DistillConfig:
         "auto",
         alters_result=False,
         panel="Output",
+        this_time=True,
     )
     accept_changes: bool = option(
         "Go on from a checkpoint of a run with other options, another teacher or other text.",
         False,
         alters_result=False,
         panel="Output",
+        this_time=True,
     )
     output: str | None = option(
         "Run folder. (default: runs/ and a name made of the options that change the result)",
@@ -148,7 +158,11 @@ class DistillConfig:
         panel="Output",
     )
     overwrite: bool = option(
-        "Start again where the run folder already holds a student.", False, alters_result=False, panel="Output"
+        "Start again where the run folder already holds a student.",
+        False,
+        alters_result=False,
+        panel="Output",
+        this_time=True,
     )
 
     def __post_init__(self) -> None:
@@ -156,9 +170,9 @@ class DistillConfig:
             raise UsageError(
                 "no teacher given", hint="--teacher bert-base, xlm-r-large, a local folder or an id on the Hub."
             )
-        for name, allowed in CHOICES.items():
-            if (value := getattr(self, name)) not in allowed:
-                raise UsageError(f"{_flag(name)} {value}: not a choice", hint=f"Allowed: {', '.join(allowed)}.")
+        for name, kind in option_types(DistillConfig).items():
+            value = getattr(self, name)
+            object.__setattr__(self, name, checked(kind, value, asked=f"{flag(name)} {value}"))
         for name in ("student_heads", "batch_size", "max_length", "log_every", "keep"):
             _at_least(name, getattr(self, name), 1)
         for name in (
@@ -169,7 +183,7 @@ class DistillConfig:
             "validate_every",
             "checkpoint_every",
         ):
-            if (value := getattr(self, name)) is not None:
+            if isinstance(value := getattr(self, name), int):
                 _at_least(name, value, 1)
         for name in ("warmup", "weight_decay", "clip", "seed", "max_skipped"):
             if (value := getattr(self, name)) is not None:
@@ -181,11 +195,11 @@ class DistillConfig:
             ("max_length", 2**20),
         ):
             if (value := getattr(self, name)) is not None and value >= limit:
-                raise UsageError(f"{_flag(name)} {value}: must be below {limit:,}")
+                raise UsageError(f"{flag(name)} {value}: must be below {limit:,}")
         for name in ("data", "validation"):
             if "" in getattr(self, name):
                 raise UsageError(
-                    f"{_flag(name)} is empty", hint="Give a file, a folder, a corpus or owner/name on the Hub."
+                    f"{flag(name)} is empty", hint="Give a file, a folder, a corpus or owner/name on the Hub."
                 )
         parse_mixing(self.mixing)
         if self.output == "":
@@ -194,7 +208,7 @@ class DistillConfig:
             raise UsageError("--resume is empty", hint="Allowed: auto, never, or the path of a checkpoint.")
         for name in ("learning_rate", "adam_epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{_flag(name)} {getattr(self, name)}: must be a positive number")
+                raise UsageError(f"{flag(name)} {getattr(self, name)}: must be a positive number")
         if self.adam_beta2 is not None and not 0 <= self.adam_beta2 < 1:
             raise UsageError(f"--adam-beta2 {self.adam_beta2}: must be at least 0 and below 1")
 
@@ -223,10 +237,6 @@ def parse_mixing(text: str) -> float | tuple[float, ...]:
     )
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def _at_least(name: str, value: float, least: int) -> None:
     if not value >= least or value == float("inf"):
-        raise UsageError(f"{_flag(name)} {value}: must be at least {least}")
+        raise UsageError(f"{flag(name)} {value}: must be at least {least}")

@@ -1,0 +1,108 @@
+"""A TOML file of options: all keys at the top level, named as the fields of the configuration, and ``preset``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from typing import Any
+
+import tomli_w
+
+from reldistill.config.distill_config import DistillConfig
+from reldistill.config.option_types import checked, option_types
+from reldistill.config.setting import Setting, kind_of, setting
+from reldistill.errors import UsageError, as_one, did_you_mean, in_one_line
+from reldistill.local_path import local_path
+
+__all__ = ["config_file_problems", "config_toml", "read_config_file"]
+
+_PLACE = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+def read_config_file(path: str) -> dict[str, Setting]:
+    """The settings in a file, ``preset`` among them. Relative paths in it are left as they are: they start, as flags do,
+    from the current folder.
+
+    Raises :class:`UsageError` with all problems at once: unknown keys, wrong types, values out of range, what is no TOML.
+    """
+    settings, problems = _read(path)
+    if problems:
+        raise as_one(problems)
+    return settings
+
+
+def config_file_problems(path: str) -> list[UsageError]:
+    """All that is wrong with a file; empty where a distillation can be told by it."""
+    return _read(path)[1]
+
+
+def config_toml(config: DistillConfig) -> str:
+    """The text of a file that gives this configuration again; what was ordered for one call is left out."""
+    kept = [field.name for field in fields(config) if not field.metadata["this_time"]]
+    return tomli_w.dumps({name: value for name in kept if (value := getattr(config, name)) is not None})
+
+
+def _read(path: str) -> tuple[dict[str, Setting], list[UsageError]]:
+    settings: dict[str, Setting] = {}
+    problems: list[UsageError] = []
+    try:
+        values = _parse(path)
+    except UsageError as problem:
+        return settings, [problem]
+    for key, value in values.items():
+        try:
+            settings[key] = _setting(path, key, value)
+        except UsageError as problem:
+            problems.append(problem)
+    return settings, problems
+
+
+def _parse(path: str) -> dict[str, Any]:
+    file = local_path(path)
+    if file.is_dir():
+        inside = file / "config.toml"
+        hint = f"Did you mean {inside}?" if inside.is_file() else None
+        raise UsageError(f"{path} is a folder, not a TOML file", hint=hint)
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: there is no such file", hint="Give a TOML file of options.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}, line {line}: not UTF-8, and so no TOML") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _not_toml(path, text, in_one_line(error)) from error
+
+
+def _not_toml(path: str, text: str, said: str) -> UsageError:
+    place = _PLACE.search(said)
+    if place is None:
+        return UsageError(f"{path}: not TOML: {said}")
+    line = place["line"] or str(text.rstrip("\n").count("\n") + 1)
+    return UsageError(
+        f"{path}, line {line}: not TOML: {said[: place.start()]}",
+        hint='A line reads key = value; texts stand in quotes: student = "6x384".',
+    )
+
+
+def _setting(path: str, key: str, value: Any) -> Setting:
+    keys = [*option_types(DistillConfig), "preset"]
+    if key not in keys:
+        tables = "Options stand at the top level, without tables." if isinstance(value, dict) else ""
+        hint = (did_you_mean(key, keys), tables, "`minictl config schema` lists all keys.")
+        raise UsageError(f"{path}: unknown key {key!r}", hint=" ".join(filter(None, hint)))
+    fitting = checked(kind_of(key), value, asked=f"{path}: {_line(key, value)}")
+    return setting(key, fitting, origin=path, place=path)
+
+
+def _line(key: str, value: Any) -> str:
+    """What the file says of a key, on one line that is not too long."""
+    if isinstance(value, dict):
+        return f"[{key}]"
+    line = " ".join(tomli_w.dumps({key: value}).split())
+    return f"{line[:79]}…" if len(line) > 80 else line
