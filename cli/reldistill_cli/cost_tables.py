@@ -150,7 +150,8 @@ def _time(cost: RunCost) -> Table:
     table.add_row("assumed", f"a step reaches {cost.assumed_share:.0%} of that rate")
     table.add_row("expected", f"{cost.tokens_per_second:,.0f} tokens/s")
     table.add_row("optimiser", f"moves {cost.optimizer_bytes_per_step / MIB:,.1f} MiB a step, not in the time")
-    table.add_row("the run", f"{cost.steps:,} steps, {count(cost.tokens)} tokens, about {duration(cost.seconds)}")
+    run = f"{cost.steps:,} steps, {count(cost.tokens)} tokens, about {duration(cost.seconds)}"
+    table.add_row("the run", run if cost.steps else "0 steps: nothing is trained, the figures above are of a step")
     return table
 
 

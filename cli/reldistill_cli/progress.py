@@ -122,7 +122,7 @@ class ScreenReporter(Reporter):
 
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     teacher, shape, config = plan.teacher, plan.shape, plan.config
-    tokens, at_once = count(plan.tokens(None)), f"{plan.micro_batch_tokens:,}"
+    at_once = f"{plan.micro_batch_tokens:,}"
     return [
         (
             "teacher",
@@ -130,17 +130,35 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ),
         (
             "student",
-            f"{config.student}: {shape.attention_heads} heads, FFN {shape.intermediate_size}, start {config.init}",
+            f"{config.student}: {shape.attention_heads} heads, FFN {shape.intermediate_size}, start {plan.start_in_words}",
         ),
         ("layers", f"{plan.layers_in_words}  (teacher → student, {config.layers})"),
         ("relations", f"{plan.relations_in_words}, {plan.relation_heads} relation heads"),
-        ("data", plan.data if config.data else f"{plan.data} (the default for {teacher.adapter.name})"),
-        ("training", f"{plan.steps:,} steps × {config.batch_size} sequences, at most {tokens} tokens"),
-        ("", f"learning rate {config.learning_rate:g}, warm-up {plan.warmup:,} steps"),
+        (
+            "data",
+            plan.data if config.data or not plan.steps else f"{plan.data} (the default for {teacher.adapter.name})",
+        ),
+        *_training_rows(plan),
         (
             "machine",
             f"{plan.device}, {plan.precision_in_words}, attention {plan.attention}, {at_once} tokens at once"
             + (", compiled" if config.compile else ""),
         ),
-        ("time", f"at most about {duration(plan.seconds(None))}, all sequences at full length (estimate)"),
+        *_time_rows(plan),
     ]
+
+
+def _training_rows(plan: Plan) -> list[tuple[str, str]]:
+    if not plan.steps:
+        return [("training", "none (--steps 0): the student is written as it starts, a baseline")]
+    tokens = count(plan.tokens(None))
+    return [
+        ("training", f"{plan.steps:,} steps × {plan.config.batch_size} sequences, at most {tokens} tokens"),
+        ("", f"learning rate {plan.config.learning_rate:g}, warm-up {plan.warmup:,} steps"),
+    ]
+
+
+def _time_rows(plan: Plan) -> list[tuple[str, str]]:
+    if not plan.steps:
+        return []
+    return [("time", f"at most about {duration(plan.seconds(None))}, all sequences at full length (estimate)")]

@@ -111,6 +111,20 @@ def test_a_default_that_does_not_divide_is_lowered_and_noted(bert: Path) -> None
     assert found["notes"] == ["relation heads: 24, because the default of 48 does not divide the widths 768 and 312"]
 
 
+def test_a_run_of_no_step_costs_nothing_and_the_figures_are_of_a_step(bert: Path) -> None:
+    found = figures(bert, "--steps", 0)
+    assert (found["steps"], found["tokens"], found["seconds"]) == (0, 0, 0)
+    assert found["flops_per_token"]["total"] > 0
+    assert "0 steps: nothing is trained" in plan(bert, "--steps", 0).stdout
+
+
+def test_a_student_that_cannot_take_over_the_teachers_layers_is_a_problem(bert: Path) -> None:
+    assert figures(bert, "--student", "6x768", "--init", "skip")["problems"] == []
+    outcome = plan(bert, "--student", "5x768", "--init", "skip")
+    assert outcome.exit_code == USAGE
+    assert "Possible depths (--student): 1, 2, 3, 4, 6, 12." in outcome.stderr
+
+
 # ---- lengths --------------------------------------------------------------------------------------------------------
 
 
@@ -204,7 +218,7 @@ def test_a_configuration_whose_heads_do_not_divide_its_width_is_a_problem(bert: 
     [
         (("--student", "6-384"), "--student 6-384: not a shape"),
         (("--precision", "fp8"), "fp8"),
-        (("--steps", "0"), "--steps 0: must be at least 1"),
+        (("--steps", "-1"), "--steps -1: must be at least 0"),
         (("--learning-rate", "1"), "No such option: --learning-rate"),
         (("--student-hed", "4"), "--student-heads"),
     ],

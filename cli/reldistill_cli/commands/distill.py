@@ -74,7 +74,8 @@ def _show(result: DistillResult | DryRun, as_json: bool) -> None:
     if as_json:
         print_json(result.describe())
     elif isinstance(result, DryRun):
-        typer.echo(f"dry run: one batch has loss {result.row['loss']:.4f}; nothing was written")
+        found = f"one batch has loss {result.row['loss']:.4f}" if result.row else "the student can be made"
+        typer.echo(f"dry run: {found}; nothing was written")
     elif result.already_there:
         typer.echo(f"this run is finished: {result.student}\n--overwrite starts it again.")
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reldistill_loader import Corpus
 
 OPTIONS = (
-    "teacher", "student", "student_heads", "student_ffn", "relations", "relation_heads", "layers", "max_length", "batch_size",
+    "teacher", "student", "student_heads", "student_ffn", "init", "relations", "relation_heads", "layers", "max_length", "batch_size",
     "steps", "micro_batch_tokens", "precision", "device",
 )  # fmt: skip
 

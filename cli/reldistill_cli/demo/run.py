@@ -14,9 +14,10 @@ from reldistill.config import DistillConfig
 from reldistill.distillation import DistillResult, Reporter, distill
 from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.held_out import held_out_loss
+from reldistill.distillation.inherited import inherited_student
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.plan import Plan
-from reldistill.distillation.student import new_student, truncated_student
+from reldistill.distillation.student import new_student
 from reldistill.distillation.text_source import text_source
 from reldistill.encoder import load_teacher, student_encoder
 from reldistill.encoder.quiet import quiet_transformers
@@ -63,7 +64,8 @@ def _measure(result: DistillResult, held_out: Path, reporter: Reporter) -> dict[
     untrained = new_student(plan.student_config, plan.config.seed)
     sizes = plan.teacher.config
     shape = StudentShape(LAYERS, sizes.hidden_size, sizes.num_attention_heads, sizes.intermediate_size)
-    first_layers = truncated_student(plan.teacher, plan.teacher.adapter.student_config(sizes, shape))
+    as_wide = plan.teacher.adapter.student_config(sizes, shape)
+    first_layers = inherited_student(plan.teacher, as_wide, range(1, LAYERS + 1)).model
 
     models = {"untrained": untrained, "teacher's first layers": first_layers, "distilled": distilled}
     losses = {name: _loss(model, plan, held_out, reporter) for name, model in models.items()}

@@ -14,7 +14,7 @@ from reldistill.errors import UsageError
 __all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
 
 CHOICES = {
-    "init": ("random", "truncate"),
+    "init": ("random", "truncate", "skip"),
     "precision": ("auto", "fp32", "bf16"),
     "attention": ("auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -44,8 +44,9 @@ class DistillConfig:
     student_ffn: int | None = option(
         "Width of the student's feed-forward part. (default: 4 × its width)", None, panel="Models"
     )
-    init: Literal["random", "truncate"] = option(
-        "How the student starts: random, or truncate (the teacher's first layers; same width).",
+    init: Literal["random", "truncate", "skip"] = option(
+        "How the student starts: random, truncate (the teacher's embeddings and first layers) or skip (every second layer, or "
+        "every n-th one); these two need the teacher's widths and heads.",
         "random",
         panel="Models",
     )
@@ -84,7 +85,9 @@ class DistillConfig:
         "Longest sequence, in tokens with the special ones; longer documents are split.", 512, panel="Data"
     )
     batch_size: int = option("Sequences in a global batch.", 256)
-    steps: int | None = option("Optimiser steps. (default: 400,000; 1,000,000 for XLM-R)", None)
+    steps: int | None = option(
+        "Optimiser steps; 0 writes the student as it starts, a baseline. (default: 400,000; 1,000,000 for XLM-R)", None
+    )
     warmup: int | None = option("Steps of linear warm-up. (default: 4,000, at most a tenth of the steps)", None)
     learning_rate: float = option("Peak learning rate; it decays linearly to 0.", 6e-4)
     adam_beta2: float | None = option(
@@ -178,14 +181,13 @@ class DistillConfig:
         for name in (
             "student_ffn",
             "relation_heads",
-            "steps",
             "micro_batch_tokens",
             "validate_every",
             "checkpoint_every",
         ):
             if isinstance(value := getattr(self, name), int):
                 _at_least(name, value, 1)
-        for name in ("warmup", "weight_decay", "clip", "seed", "max_skipped"):
+        for name in ("steps", "warmup", "weight_decay", "clip", "seed", "max_skipped"):
             if (value := getattr(self, name)) is not None:
                 _at_least(name, value, 0)
         for name, limit in (

@@ -11,6 +11,7 @@ from reldistill.config import DistillConfig
 from reldistill.cost import Lengths, matrix_product_rate
 from reldistill.distillation import paper_defaults
 from reldistill.distillation.device import default_micro_batch_tokens, resolve_device, resolve_precision
+from reldistill.distillation.inherited import inherited_layers
 from reldistill.distillation.locate import Teacher, locate_config
 from reldistill.distillation.plan import plan_size
 from reldistill.distillation.relations import parse_relations, relation_weights
@@ -94,6 +95,8 @@ def count_cost(
     size = plan_size(teacher.config, student, pairs, relations)
     asked = replace(size.student.model, attention_heads=config.student_heads)  # also where they do not divide the width
     size = replace(size, student=replace(size.student, model=asked))
+    with problem_kept():
+        inherited_layers(config.init, teacher, student)
     precision = resolve_precision(config.precision, device)
     cost = RunCost(
         config=config,
@@ -105,7 +108,7 @@ def count_cost(
         size=size,
         lengths=lengths,
         lengths_from=lengths_from,
-        steps=config.steps or paper_defaults.steps(teacher.adapter.name),
+        steps=paper_defaults.steps(teacher.adapter.name) if config.steps is None else config.steps,
         micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
         device=device,
         precision=precision,

@@ -29,10 +29,10 @@ from reldistill.distillation.device import (
     resolve_device,
     resolve_precision,
 )
+from reldistill.distillation.inherited import inherited_layers
 from reldistill.distillation.locate import Teacher
 from reldistill.distillation.relations import parse_relations, relation_weights, relations_in_words
 from reldistill.distillation.resolve import check_length, check_memory, resolve_layers, resolve_relation_heads
-from reldistill.distillation.student import check_truncation
 from reldistill.distillation.text_source import TextSource
 from reldistill.encoder import check_compiler, resolve_attention
 from reldistill.errors import UsageError
@@ -47,15 +47,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "make_plan", "plan_size"]
 
+NO_DATA = "none, for no step is trained"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once."""
+    """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once.
+
+    ``inherited``: the teacher's layers that the student starts with, in their order; none for a random start.
+    """
 
     config: DistillConfig
     teacher: Teacher
     shape: StudentShape
     student_config: PretrainedConfig
+    inherited: tuple[int, ...]
     pairs: tuple[LayerPair, ...]
     relations: Mapping[Relation, float]
     relation_heads: int
@@ -89,6 +95,15 @@ class Plan:
     def layers_in_words(self) -> str:
         """``21 → 6``, with a weight that is not 1."""
         return pairs_in_words(self.pairs)
+
+    @property
+    def start_in_words(self) -> str:
+        """``random``, or ``the teacher's embeddings and layers 2, 4, 6``."""
+        if not self.inherited:
+            return "random"
+        return (
+            f"the teacher's embeddings and layer{'s'[: len(self.inherited) > 1]} {', '.join(map(str, self.inherited))}"
+        )
 
     @property
     def relations_in_words(self) -> str:
@@ -142,6 +157,7 @@ class Plan:
             "student_heads": self.shape.attention_heads,
             "student_ffn": self.shape.intermediate_size,
             "init": self.config.init,
+            "inherited_layers": list(self.inherited),
             "relations": {relation.name: weight for relation, weight in self.relations.items()},
             "relation_heads": self.relation_heads,
             "steps": self.steps,
@@ -160,9 +176,9 @@ class Plan:
 
 
 def make_plan(
-    config: DistillConfig, teacher: Teacher, source: TextSource, registry: Registry, reporter: Reporter
+    config: DistillConfig, teacher: Teacher, source: TextSource | None, registry: Registry, reporter: Reporter
 ) -> Plan:
-    """Resolve and check every option, and announce what was chosen.
+    """Resolve and check every option, and announce what was chosen. ``source``: None where no step is trained.
 
     Raises :class:`UsageError` or :class:`PluginError`.
     """
@@ -184,7 +200,7 @@ def make_plan(
     if strategy is not None:
         plugins.append(strategy)
 
-    steps = config.steps or paper_defaults.steps(teacher.adapter.name)
+    steps = paper_defaults.steps(teacher.adapter.name) if config.steps is None else config.steps
     warmup = paper_defaults.warmup(steps) if config.warmup is None else config.warmup
     if warmup > steps:
         raise UsageError(
@@ -198,8 +214,6 @@ def make_plan(
     )
     with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
         student_config = teacher.adapter.student_config(teacher.config, shape)
-    if config.init == "truncate":
-        check_truncation(teacher, student_config)
     relations = relation_weights(chosen)
     size = plan_size(teacher.config, student_config, pairs, relations)
     check_memory(config, step_memory(size, 0, 0), device)
@@ -208,6 +222,7 @@ def make_plan(
         teacher=teacher,
         shape=shape,
         student_config=student_config,
+        inherited=inherited_layers(config.init, teacher, student_config),
         pairs=pairs,
         relations=relations,
         relation_heads=resolve_relation_heads(config, teacher, shape, reporter.note),
@@ -218,8 +233,8 @@ def make_plan(
         device=device,
         precision=precision,
         attention=resolve_attention(config.attention, device, precision, _head_widths(teacher, shape)),
-        data=str(source) + _mixed(config, source),
-        data_names=source.names + _mixed(config, source),
+        data=str(source) + _mixed(config, source) if source else NO_DATA,
+        data_names=source.names + _mixed(config, source) if source else NO_DATA,
         plugins=tuple(dict.fromkeys(plugins)),
     )
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PreTrainedModel
 
 from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.device import resolve_device
+from reldistill.distillation.inherited import inherited_student
 from reldistill.distillation.locate import locate_teacher
+from reldistill.distillation.no_batches import NoBatches
 from reldistill.distillation.objective import Objective
 from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
@@ -22,12 +23,12 @@ from reldistill.distillation.ranks import PeerEnded, PeerFailed, Ranks, training
 from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.resume import Checkpoint, checkpoint_to_resume
 from reldistill.distillation.run_folder import RunFolder, check_output
-from reldistill.distillation.student import new_student, truncated_student
+from reldistill.distillation.student import NewStudent
 from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.trainer import Trainer
 from reldistill.distillation.training import Training
 from reldistill.encoder import compile_between_attention, load_teacher, shard_over_ranks, student_encoder
-from reldistill.errors import DataError
+from reldistill.errors import DataError, UsageError
 from reldistill.registry import Registry, blame
 from reldistill.stop import Stop
 
@@ -67,7 +68,7 @@ class DistillResult:
 
 @dataclass(frozen=True)
 class DryRun:
-    """One batch was computed and nothing was kept. ``row`` is what metrics.jsonl would have had."""
+    """One batch was computed and nothing was kept. ``row`` is what metrics.jsonl would have had; empty with ``steps=0``."""
 
     plan: Plan
     row: Mapping[str, float]
@@ -114,7 +115,7 @@ def _distill(
     config: DistillConfig, registry: Registry, reporter: Reporter, dry_run: bool, stop: Stop, ranks: Ranks
 ) -> DistillResult | DryRun:
     teacher = locate_teacher(config.teacher, registry)
-    source = text_source(config.data, teacher.adapter.name, config.text_column)
+    source = text_source(config.data, teacher.adapter.name, config.text_column) if config.steps != 0 else None
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
     if held_out is not None and held_out.hub is not None:
         raise DataError(
@@ -127,21 +128,24 @@ def _distill(
             hint="Give one corpus, or text files.",
         )
     plan = make_plan(config, teacher, source, registry, reporter)
+    if source is None and config.data:
+        reporter.note("--data is not read: with --steps 0 nothing is trained")
     check_output(config.output)
     reporter.plan(plan)
     if dry_run:
         return _one_batch(plan, source, held_out, reporter, stop, ranks)
-    corpus = ranks.one_after_the_first(lambda: _open(plan, source, reporter, mixing=parse_mixing(config.mixing)))
+    mixing = parse_mixing(config.mixing)
+    corpus = ranks.one_after_the_first(lambda: _open(plan, source, reporter, mixing=mixing)) if source else None
     validation = ranks.one_after_the_first(lambda: _open(plan, held_out, reporter)) if held_out else None
-    folder = RunFolder.of(plan, [corpus.fingerprint, validation.fingerprint if validation else None])
+    folder = RunFolder.of(plan, [opened.fingerprint if opened else None for opened in (corpus, validation)])
     finished, checkpoint = ranks.of_the_first(lambda: _where_to_begin(plan, folder, ranks, reporter))
     if finished:
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
-    model, trainer = _trainer(plan, corpus, reporter, stop, ranks)
-    training = Training(plan, model, trainer, validation, folder, reporter, stop)
+    student, trainer = _trainer(plan, corpus, reporter, stop, ranks)
+    training = Training(plan, student, trainer, validation, folder, reporter, stop)
     training.run(
-        checkpoint, data_sha256=corpus.fingerprint
+        checkpoint, data_sha256=corpus.fingerprint if corpus else None
     )  # no folder is made before all that can be refused was read
     return DistillResult(
         folder.path,
@@ -149,7 +153,7 @@ def _distill(
         plan,
         last_row=training.rows,
         validation=training.measured,
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=sum(p.numel() for p in student.model.parameters()),
     )
 
 
@@ -159,12 +163,18 @@ def _where_to_begin(plan: Plan, folder: RunFolder, ranks: Ranks, reporter: Repor
         return False, None
     if folder.is_finished():
         return True, None
-    return False, checkpoint_to_resume(plan, folder, ranks.size, reporter.note)
+    checkpoint = checkpoint_to_resume(plan, folder, ranks.size, reporter.note)
+    if checkpoint is not None and not plan.steps:
+        raise UsageError(
+            f"--steps 0: {checkpoint.path} is of a run that trains",
+            hint="Give another --output, or --resume never to let go of it.",
+        )
+    return False, checkpoint
 
 
 def _trainer(
-    plan: Plan, corpus: Corpus | Mixture, reporter: Reporter, stop: Stop, ranks: Ranks
-) -> tuple[PreTrainedModel, Trainer]:
+    plan: Plan, corpus: Corpus | Mixture | None, reporter: Reporter, stop: Stop, ranks: Ranks
+) -> tuple[NewStudent, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
     lockstep = config.shard_teacher and ranks.size > 1
@@ -173,11 +183,12 @@ def _trainer(
             weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
             dtype=plan.precision, attention=plan.attention, device=torch.device("cpu") if lockstep else plan.device,
         )  # fmt: skip
-        if config.init == "truncate":
-            torch.manual_seed(config.seed)  # for dropout
-            model = truncated_student(plan.teacher, plan.student_config)
+        if plan.inherited:
+            torch.manual_seed(config.seed)  # for dropout, and for a pooler that the teacher lacks
+            started = inherited_student(plan.teacher, plan.student_config, plan.inherited)
         else:
-            model = new_student(plan.student_config, config.seed)
+            started = NewStudent.at_random(plan.student_config, config.seed)
+        model = started.model
         model.to(plan.device)  # type: ignore[arg-type]
         student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
         if lockstep:
@@ -207,7 +218,9 @@ def _trainer(
             position_offset=position_offset,
             rank=ranks.rank,
             world_size=ranks.size,
-        ),
+        )
+        if corpus
+        else NoBatches(),
         device=plan.device,
         micro_batch_tokens=plan.micro_batch_tokens,
         clip=config.clip,
@@ -218,22 +231,22 @@ def _trainer(
         ranks=ranks,
         lockstep=lockstep,
     )
-    return model, trainer
+    return started, trainer
 
 
 def _one_batch(
-    plan: Plan, source: TextSource, held_out: TextSource | None, reporter: Reporter, stop: Stop, ranks: Ranks
+    plan: Plan, source: TextSource | None, held_out: TextSource | None, reporter: Reporter, stop: Stop, ranks: Ranks
 ) -> DryRun:
     """The first step on the first sequences of the data; a corpus that has to be made for it is thrown away."""
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         mixing = parse_mixing(plan.config.mixing)
         at_most, folder = plan.config.batch_size, Path(scratch) / "corpus"
-        corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder)
+        corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder) if source else None
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
         _, trainer = _trainer(plan, corpus, reporter, stop, ranks)
         row: dict[str, float] = {}
-        trainer.run(1, lambda _step, logged: row.update(logged or {}))
+        trainer.run(min(1, plan.steps), lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,16 +18,27 @@ from reldistill.checkpoint.durable import (
     sync_folder,
     sync_tree,
 )
-from reldistill.encoder.load import model_class, read_weights
+from reldistill.encoder.load import model_class
 from reldistill.encoder.quiet import quiet_transformers
-from reldistill.errors import UsageError
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from reldistill.distillation.locate import Teacher
+__all__ = ["NewStudent", "new_student", "write_student"]
 
-__all__ = ["check_truncation", "new_student", "truncated_student", "write_student"]
+
+@dataclass(frozen=True)
+class NewStudent:
+    """A student before its first step. ``random``: the names of the parameters that are nobody's but chance's."""
+
+    model: PreTrainedModel
+    random: tuple[str, ...]
+
+    @classmethod
+    def at_random(cls, config: PretrainedConfig, seed: int) -> NewStudent:
+        """All of it random; as :func:`new_student`."""
+        model = new_student(config, seed)
+        return cls(model, tuple(name for name, _ in model.named_parameters()))
 
 
 def new_student(config: PretrainedConfig, seed: int) -> PreTrainedModel:
@@ -34,30 +46,6 @@ def new_student(config: PretrainedConfig, seed: int) -> PreTrainedModel:
     torch.manual_seed(seed)
     model: PreTrainedModel = model_class(config)(config).float()
     return model
-
-
-def truncated_student(teacher: Teacher, config: PretrainedConfig) -> PreTrainedModel:
-    """A student made of the teacher's embeddings and first layers; all sizes but the depth must be the teacher's.
-
-    Raises what :func:`check_truncation` raises.
-    """
-    check_truncation(teacher, config)
-    # Checkpoints of the Hub often come without a pooler; then it is new, as in any student.
-    return read_weights(model_class(config), teacher.weights_folder, config, dtype=torch.float32, may_lack="pooler.")
-
-
-def check_truncation(teacher: Teacher, config: PretrainedConfig) -> None:
-    """Raise :class:`UsageError` unless a student of this configuration can be made of the teacher's first layers."""
-    for field in ("hidden_size", "intermediate_size", "num_attention_heads"):
-        theirs, ours = getattr(teacher.config, field), getattr(config, field)
-        if theirs != ours:
-            raise UsageError(
-                f"--init truncate: the student's {field} is {ours}, the teacher's {theirs}",
-                hint="A truncated student keeps the teacher's sizes: set --student, --student-heads and --student-ffn to "
-                "them, or start from random weights.",
-            )
-    if config.num_hidden_layers > teacher.layers:
-        raise UsageError(f"--init truncate: the teacher has {teacher.layers} layers, not {config.num_hidden_layers}")
 
 
 def write_student(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.optim import AdamW
     from torch.optim.lr_scheduler import LambdaLR
 
+    from reldistill.distillation.no_batches import NoBatches
     from reldistill.distillation.objective import Objective
     from reldistill.encoder import Encoder
     from reldistill_loader import Batch, Batches
@@ -62,7 +63,7 @@ class Trainer:
     student: Encoder
     optimizer: AdamW
     schedule: LambdaLR
-    batches: Batches
+    batches: Batches | NoBatches
     device: torch.device
     micro_batch_tokens: int
     clip: float

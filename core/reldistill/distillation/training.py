@@ -22,7 +22,7 @@ from reldistill.distillation.ranks import PeerFailed
 from reldistill.distillation.resume import about_run
 from reldistill.distillation.run_folder import PROVENANCE
 from reldistill.distillation.skipped import NotFinite
-from reldistill.distillation.student import write_student
+from reldistill.distillation.student import NewStudent, write_student
 from reldistill.distillation.training_state import load_training_state, save_training_state
 from reldistill.errors import Stopped
 from reldistill_loader import LoaderError
@@ -53,7 +53,7 @@ class Training:
     """
 
     plan: Plan
-    model: PreTrainedModel
+    student: NewStudent
     trainer: Trainer
     validation: Corpus | Mixture | None
     folder: RunFolder
@@ -71,11 +71,16 @@ class Training:
     _gone_back_to: Path | None = field(default=None, init=False)
 
     @property
+    def model(self) -> PreTrainedModel:
+        """The whole student."""
+        return self.student.model
+
+    @property
     def ranks(self) -> Ranks:
         """Those that train together."""
         return self.trainer.ranks
 
-    def run(self, checkpoint: Checkpoint | None, *, data_sha256: str) -> None:
+    def run(self, checkpoint: Checkpoint | None, *, data_sha256: str | None) -> None:
         """Go on from ``checkpoint``, or begin, until the student is written.
 
         Raises:
@@ -169,9 +174,9 @@ class Training:
         return self.trainer.step % every == 0
 
     def _save(self) -> None:
-        """A checkpoint of the step that was just done; of one step one is enough."""
+        """A checkpoint of the step that was just done; of one step one is enough, and a run of none needs none."""
         step = self.trainer.step
-        if step == self._saved and self._newest is not None:
+        if not self.plan.steps or (step == self._saved and self._newest is not None):
             return
         measured = {"rows": self.rows, "measured": self.measured, "validated": self._validated}
         generators = self.ranks.gather(random_state(self.plan.device))
@@ -220,11 +225,11 @@ class Training:
             f"{error.message}; back to step {self.trainer.step}, and on with the batches behind step {error.step}"
         )
 
-    def _write_student(self, data_sha256: str) -> None:
+    def _write_student(self, data_sha256: str | None) -> None:
         plan, folder = self.plan, self.folder
         before_and_after: Mapping[str, Any] = {moment: loss["loss"] for moment, loss in self.measured.items()}
         card = model_card(
-            plan, self.model, data_sha256=data_sha256, tokens=self.trainer.tokens, measured=before_and_after
+            plan, self.student, data_sha256=data_sha256, tokens=self.trainer.tokens, measured=before_and_after
         )
         described = {"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}
         provenance = json.dumps(described, indent=2) + "\n"

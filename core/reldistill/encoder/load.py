@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from reldistill.teacher import TeacherAdapter
 
-__all__ = ["cut_class", "encoder_of", "load_teacher", "model_class", "read_weights", "student_encoder"]
+__all__ = [
+    "cut_class",
+    "encoder_of",
+    "load_teacher",
+    "model_class",
+    "read_weights",
+    "read_what_is_there",
+    "student_encoder",
+]
 
 
 def load_teacher(
@@ -55,7 +63,6 @@ def read_weights(
     config: PretrainedConfig,
     *,
     dtype: torch.dtype,
-    may_lack: str = "",
     **options: Any,
 ) -> PreTrainedModel:
     """A model of this class with the weights of a local folder; what the class does not hold is not read.
@@ -63,8 +70,23 @@ def read_weights(
     Files are mapped, not read whole, also those that torch pickled since 1.6: a tensor that changes its dtype is in
     memory once, in the new one, and a tensor that keeps it stays in the file's pages.
 
-    Raises :class:`CheckpointError` where a weight is missing or has another shape, but for those whose names begin
-    with ``may_lack``.
+    Raises :class:`CheckpointError` where a weight is missing or has another shape.
+    """
+    return read_what_is_there(kind, folder, config, dtype=dtype, **options)[0]
+
+
+def read_what_is_there(
+    kind: type[PreTrainedModel],
+    folder: Path,
+    config: PretrainedConfig,
+    *,
+    dtype: torch.dtype,
+    may_lack: str = "",
+    **options: Any,
+) -> tuple[PreTrainedModel, list[str]]:
+    """As :func:`read_weights`, but weights whose names begin with ``may_lack`` need not be there.
+
+    Those that are not are initialised as the class does it, and their names come with the model.
     """
     try:
         with quiet_transformers():
@@ -79,14 +101,16 @@ def read_weights(
     except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError, SafetensorError) as error:
         raise CheckpointError(f"the weights in {folder} cannot be read: {in_one_line(error)}") from error
     model, report = loaded
-    lacking = [str(name) for name in report["missing_keys"] if not (may_lack and str(name).startswith(may_lack))]
+    missing = sorted(map(str, report["missing_keys"]))
+    may = [name for name in missing if may_lack and name.startswith(may_lack)]
+    lacking = [name for name in missing if name not in may]
     lacking += [str(name) for name in report.get("mismatched_keys", ())]
     if lacking:
         raise CheckpointError(
             f"{folder} lacks {len(lacking)} of the weights that are needed, the first is {min(lacking)}",
             hint=f"Is it a complete {config.model_type} checkpoint?",
         )
-    return model
+    return model, may
 
 
 def student_encoder(

@@ -48,7 +48,7 @@ def test_the_choices_are_those_of_the_type(name: str) -> None:
         ("log_every", 0, "--log-every 0: must be at least 1"),
         ("student_ffn", 0, "--student-ffn 0: must be at least 1"),
         ("relation_heads", 0, "--relation-heads 0: must be at least 1"),
-        ("steps", 0, "--steps 0: must be at least 1"),
+        ("steps", -1, "--steps -1: must be at least 0"),
         ("micro_batch_tokens", 0, "--micro-batch-tokens 0: must be at least 1"),
         ("validate_every", 0, "--validate-every 0: must be at least 1"),
         ("warmup", -1, "--warmup -1: must be at least 0"),
@@ -68,7 +68,7 @@ def test_a_number_out_of_range_is_refused_by_its_flag(name: str, value: float, s
     assert refusal(**{name: value}) == said
 
 
-@pytest.mark.parametrize("name", ["warmup", "clip", "weight_decay", "seed", "adam_beta2"])
+@pytest.mark.parametrize("name", ["steps", "warmup", "clip", "weight_decay", "seed", "adam_beta2"])
 def test_zero_is_allowed_where_it_means_something(name: str) -> None:
     options: dict[str, Any] = {"teacher": "bert-base", name: 0}
     assert getattr(DistillConfig(**options), name) == 0

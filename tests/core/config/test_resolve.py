@@ -108,7 +108,7 @@ def test_without_a_teacher_there_are_settings_but_no_configuration() -> None:
         ({"preset": "zzz"}, "unknown preset 'zzz'\nAllowed: minilmv2-base, minilmv2-large, minilmv2-xlmr, minilm-v1."),
         ({"stepps": 3}, "--stepps is no option\nDid you mean steps?"),
         ({"steps": "3"}, "--steps 3: must be an integer, not a text"),
-        ({"steps": 0}, "--steps 0: must be at least 1"),
+        ({"batch_size": 0}, "--batch-size 0: must be at least 1"),
         ({"config": "nowhere.toml"}, "nowhere.toml: there is no such file"),
     ],
 )  # fmt: skip

@@ -95,8 +95,6 @@ def test_a_truncated_student_starts_as_the_teachers_first_layers(teacher: MakeTe
     theirs, ours = load_file(folder / "model.safetensors"), load_file(result.student / "model.safetensors")
     for name, tensor in ours.items():
         torch.testing.assert_close(tensor, theirs[name], atol=1e-6, rtol=1e-6)
-    with pytest.raises(UsageError, match="hidden_size is 12, the teacher's 24"):
-        distill(configure(folder, text, init="truncate"))
 
 
 def test_a_dry_run_computes_a_batch_and_writes_nothing(
