@@ -17,6 +17,7 @@ CHOICES = {
     "precision": ("auto", "fp32", "bf16"),
     "attention": ("auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
+    "track": ("none", "tensorboard"),
 }
 
 
@@ -110,6 +111,12 @@ class DistillConfig:
     validate_every: int | None = option(
         "Steps between two validations. (default: at the start and at the end)",
         None,
+        alters_result=False,
+        panel="Output",
+    )
+    track: Literal["none", "tensorboard"] = option(
+        "Also write the rows of metrics.jsonl for TensorBoard, into tensorboard/ of the run folder.",
+        "none",
         alters_result=False,
         panel="Output",
     )

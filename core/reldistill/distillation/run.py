@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,12 @@ from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.run_folder import PROVENANCE, RunFolder, check_output
 from reldistill.distillation.student import new_student, truncated_student, write_student
 from reldistill.distillation.text_source import TextSource, text_source
+from reldistill.distillation.tracking import check_tracking, tracker_of
 from reldistill.distillation.trainer import Trainer
 from reldistill.encoder import compile_between_attention, load_teacher, student_encoder
 from reldistill.errors import DataError
 from reldistill.registry import Registry, blame
+from reldistill.report import write_report
 
 if TYPE_CHECKING:
     from reldistill_loader import Corpus, Mixture
@@ -81,7 +84,7 @@ def distill(
 ) -> DistillResult | DryRun:
     """Distil a student as ``config`` says and write it; with ``dry_run`` compute one batch and write nothing.
 
-    The run folder holds ``config.toml``, ``metrics.jsonl`` and ``student/``. A run whose folder already holds a
+    The run folder holds ``config.toml``, ``metrics.jsonl``, ``report.html`` and ``student/``. A run whose folder already holds a
     student is not repeated unless the configuration says ``overwrite``.
 
     Raises:
@@ -92,6 +95,7 @@ def distill(
         OSError: the disk is full, or a folder cannot be written.
     """
     registry, reporter = registry or Registry.installed(), reporter or Reporter()
+    check_tracking(config.track)
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column)
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
@@ -126,7 +130,7 @@ def _train(
     rows: dict[str, float] = {}
     measured: dict[str, dict[str, float]] = {}
     folder.create(plan)  # not before all that can be refused has been read: what stops there leaves no folder
-    with MetricsFile(folder.metrics) as metrics:
+    with MetricsFile(folder.metrics) as metrics, closing(tracker_of(plan.config, folder.path, reporter)) as tracker:
 
         def validate(step: int) -> None:
             if validation is None:
@@ -138,16 +142,19 @@ def _train(
             row = {"step": step, **{f"validation/{name}": value for name, value in loss.items()}}
             measured["before" if step == 0 else "after"] = loss
             metrics.write(row)
+            tracker.write(row)
             reporter.validated(row)
 
         def on_step(step: int, row: dict[str, float] | None) -> None:
             if row is not None:
                 metrics.write(row)
+                tracker.write(row)
                 rows.update(row)
             reporter.step(step, plan.steps, row)
             if step == plan.steps or (plan.config.validate_every and step % plan.config.validate_every == 0):
                 validate(step)
 
+        tracker.start(trainer.step)
         validate(0)
         trainer.run(plan.steps, on_step)
 
@@ -166,6 +173,10 @@ def _train(
         folder.point_latest_here()
     except OSError as error:
         reporter.note(f"runs/latest does not lead to the new student: {error.strerror or error}")
+    try:
+        write_report(folder.path)
+    except (OSError, DataError) as error:
+        reporter.note(f"no report was written: {error}")
     return DistillResult(
         folder.path,
         folder.student,
