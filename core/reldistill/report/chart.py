@@ -81,7 +81,7 @@ def short(value: float) -> str:
 
 def _apart(low: float, high: float) -> tuple[float, float]:
     """Two bounds that differ, also where all values are equal."""
-    if high - low > 1e-12 * abs(high):
+    if high - low > max(1e-12 * abs(high), 1e-300):
         return low, high
     room = abs(low) / 20 or 1.0
     return low - room, high + room

@@ -43,7 +43,8 @@ class Comparison:
         """What stands against holding the losses side by side."""
         notes = []
         if named := [name for name in LOSS_OPTIONS if name in self.differing]:
-            notes.append(f"{_and(named)} differ: the losses are of different things, their values cannot be compared")
+            verb = "differs" if len(named) == 1 else "differ"
+            notes.append(f"{_and(named)} {verb}: the losses are of different things, their values cannot be compared")
         if "validation" in self.differing:
             notes.append("validation differs: the held-out losses are of different texts")
         return notes
