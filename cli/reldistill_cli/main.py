@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reldistill_cli.commands import bench, config, data, demo, distill, doctor, plan, plugins
+from reldistill_cli.commands import bench, config, data, demo, distill, doctor, plan, plugins, runs
 from reldistill_cli.failures import GuardedGroup, show_tracebacks
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("distill")(distill.command)
 app.command("plan")(plan.command)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.command)

@@ -18,6 +18,7 @@ CHOICES = {
     "precision": ("auto", "fp32", "bf16"),
     "attention": ("auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
+    "track": ("none", "tensorboard"),
 }
 
 
@@ -153,6 +154,12 @@ class DistillConfig:
         alters_result=False,
         panel="Output",
         this_time=True,
+    )
+    track: Literal["none", "tensorboard"] = option(
+        "Also write the rows of metrics.jsonl for TensorBoard, into tensorboard/ of the run folder.",
+        "none",
+        alters_result=False,
+        panel="Output",
     )
     output: str | None = option(
         "Run folder. (default: runs/ and a name made of the options that change the result)",

@@ -25,6 +25,7 @@ from reldistill.distillation.resume import Checkpoint, checkpoint_to_resume
 from reldistill.distillation.run_folder import RunFolder, check_output
 from reldistill.distillation.student import NewStudent
 from reldistill.distillation.text_source import TextSource, text_source
+from reldistill.distillation.tracking import check_tracking
 from reldistill.distillation.trainer import Trainer
 from reldistill.distillation.training import Training
 from reldistill.encoder import compile_between_attention, load_teacher, shard_over_ranks, student_encoder
@@ -88,7 +89,7 @@ def distill(
 ) -> DistillResult | DryRun:
     """Distil a student as ``config`` says and write it; with ``dry_run`` compute one batch and write nothing.
 
-    The run folder holds ``config.toml``, ``metrics.jsonl``, ``checkpoints/`` and ``student/``. A run whose folder already
+    The run folder holds ``config.toml``, ``metrics.jsonl``, ``report.html``, ``checkpoints/`` and ``student/``. A run whose folder already
     holds a student is not repeated unless the configuration says ``overwrite``; one that was interrupted goes on from its
     newest whole checkpoint, to the very student that it would have made.
 
@@ -114,6 +115,7 @@ def distill(
 def _distill(
     config: DistillConfig, registry: Registry, reporter: Reporter, dry_run: bool, stop: Stop, ranks: Ranks
 ) -> DistillResult | DryRun:
+    check_tracking(config.track)
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column) if config.steps != 0 else None
     held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None

@@ -15,23 +15,16 @@ from reldistill.checkpoint.durable import replace_durably
 from reldistill.config import config_toml
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
+from reldistill.run_files import LATEST, PROVENANCE, RUNS
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
 
 __all__ = ["PROVENANCE", "RUNS", "RunFolder", "check_output"]
 
-RUNS = Path("runs")
-"""Where runs lie unless ``--output`` says otherwise, below the current folder."""
-
-LATEST = RUNS / "latest"
-
 CONFIG_HEADER = (
     "# `minictl distill --config` and this file start this run again. Paths start from the folder it ran in.\n"
 )
-
-PROVENANCE = "distillation.json"
-"""In the student's folder: the identity of the run that made it, and its plan."""
 
 LOCATIONS = ("teacher", "data", "validation")
 """Options that say where something lies; what lies there is in the identity by its content."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,10 @@ from reldistill.distillation.resume import about_run
 from reldistill.distillation.run_folder import PROVENANCE
 from reldistill.distillation.skipped import NotFinite
 from reldistill.distillation.student import NewStudent, write_student
+from reldistill.distillation.tracking import Tracker, tracker_of
 from reldistill.distillation.training_state import load_training_state, save_training_state
-from reldistill.errors import Stopped
+from reldistill.errors import DataError, Stopped
+from reldistill.report import write_report
 from reldistill_loader import LoaderError
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Training:
     measured: dict[str, dict[str, float]] = field(default_factory=dict, init=False)
     _metrics: MetricsFile | None = field(default=None, init=False)
     """On the first rank alone."""
+    _tracker: Tracker = field(default_factory=Tracker, init=False)
     _validated: int = field(default=-1, init=False)
     """The last step whose held-out loss was measured."""
     _saved: int = field(default=0, init=False)
@@ -100,6 +103,7 @@ class Training:
     def _open(self, open_files: ExitStack, from_the_beginning: bool) -> None:
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self._metrics = open_files.enter_context(MetricsFile(self.folder.metrics))
+        self._tracker = open_files.enter_context(closing(tracker_of(self.plan.config, self.folder.path, self.reporter)))
         remove_leftovers(self.folder.path)
         self.folder.checkpoints.tidy()
         self.folder.stopped.unlink(missing_ok=True)
@@ -108,6 +112,7 @@ class Training:
         if from_the_beginning:
             self.folder.checkpoints.prune(0)
             self._metrics.clear()
+            self._tracker.start(0)
 
     def _train(self) -> None:
         steps = self.plan.steps
@@ -134,7 +139,7 @@ class Training:
                     self._save()
                 if isinstance(error, Stopped):
                     error.saved_step = self.trainer.step
-                    self.ranks.of_the_first(lambda: self.folder.note_stopped(self.trainer.step))
+                    self.ranks.of_the_first(self._rest)
                 raise
 
     def _validate_if_due(self) -> None:
@@ -208,10 +213,12 @@ class Training:
         assert self._metrics is not None, "the first rank has opened it"
         self._metrics.cut_back(self.trainer.step, validated=self._validated == self.trainer.step)
         self.folder.checkpoints.remove_after(self.trainer.step)
+        self._tracker.start(self.trainer.step)
 
     def _log(self, row: dict[str, float]) -> None:
         if self._metrics is not None:
             self._metrics.write(row)
+            self._tracker.write(row)
 
     def _go_back(self, error: NotFinite) -> None:
         """To the last checkpoint, with the batches that follow those which spoiled it; a second time is one too many."""
@@ -224,6 +231,16 @@ class Training:
         self.reporter.note(
             f"{error.message}; back to step {self.trainer.step}, and on with the batches behind step {error.step}"
         )
+
+    def _rest(self) -> None:
+        self.folder.note_stopped(self.trainer.step)
+        self._report()
+
+    def _report(self) -> None:
+        try:
+            write_report(self.folder.path)
+        except (OSError, DataError) as error:
+            self.reporter.note(f"no report was written: {error}")
 
     def _write_student(self, data_sha256: str | None) -> None:
         plan, folder = self.plan, self.folder
@@ -239,3 +256,4 @@ class Training:
             folder.point_latest_here()
         except OSError as error:
             self.reporter.note(f"runs/latest does not lead to the new student: {error.strerror or error}")
+        self._report()

@@ -78,7 +78,7 @@ def test_every_option_has_help() -> None:
     assert [field.name for field in fields(DistillConfig) if not field.metadata["help"]] == []
 
 
-@pytest.mark.parametrize("name", ["output", "overwrite", "log_every", "validate_every"])
+@pytest.mark.parametrize("name", ["output", "overwrite", "log_every", "validate_every", "track"])
 def test_options_of_the_output_do_not_belong_to_the_result(name: str) -> None:
     assert name not in DistillConfig(teacher="bert-base").result_options()
 

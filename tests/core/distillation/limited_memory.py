@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ def main(mebibytes: int, options: dict[str, Any]) -> None:
         nonlocal limited
         if not limited:
             limited = True
+            time.sleep(0.5)  # until the loader has read ahead what it will: it is not what lacks memory here
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + mebibytes * 2**20, resource.RLIM_INFINITY))
-        return original(self, batch)
+        try:
+            return original(self, batch)
+        finally:
+            if self.micro_batch_tokens <= max(batch.lengths):  # what follows is the end
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     Trainer._accumulate = accumulate  # type: ignore[method-assign]
     lists: dict[str, Any] = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}

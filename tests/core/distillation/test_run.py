@@ -14,11 +14,13 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from conftest import MakeTeacher
-from reldistill import CheckpointError, DataError, UsageError, distill
+from reldistill import CheckpointError, DataError, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
 from reldistill.encoder import check_compiler
+from reldistill.report import read_run
 from short_runs import configure, rows, run
 from tiny_models import FAMILIES, write_text
+from written_runs import ReadPage
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -190,3 +192,32 @@ def test_a_teacher_that_cannot_be_read_leaves_the_run_folder_free_for_the_next_t
     assert not (here / "run").exists()
     weights.write_bytes(whole)
     assert run(config).student.is_dir()
+
+
+def test_a_run_ends_with_its_report(teacher: MakeTeacher, text: Path, here: Path) -> None:
+    held_out = write_text(here / "held-out.txt", 20)
+    result = run(configure(teacher("bert", layers=3), text, validation=(str(held_out),)))
+    page = ReadPage((result.folder / "report.html").read_text())
+    assert "finished: step 30 of 30" in page.texts
+    assert any(said.startswith("kk, held-out: 0.") for said in page.texts)
+    assert "Plan of the student" in page.texts
+    read = read_run(result.folder)
+    assert (read.finished, read.steps, read.last) == (True, 30, result.last_row)
+
+
+def test_a_report_that_cannot_be_written_is_a_note_and_costs_no_student(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    heard: list[str] = []
+
+    class Listener(Reporter):
+        def note(self, message: str) -> None:
+            heard.append(message)
+
+    (here / "run" / "report.html").mkdir(parents=True)
+    (here / "run" / "metrics.jsonl").touch()
+    config = configure(teacher("bert", layers=3), text, steps=1, output=str(here / "run"))
+    result = distill(config, reporter=Listener())
+    assert isinstance(result, DistillResult)
+    assert result.student.is_dir()
+    assert any("no report was written" in message and "report.html" in message for message in heard)

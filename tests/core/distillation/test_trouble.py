@@ -156,7 +156,8 @@ def test_out_of_memory_halves_the_micro_batch_and_gives_what_the_smaller_one_giv
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for a system on which address space can be limited")
 def test_a_single_sequence_that_does_not_fit_ends_the_run_with_one_message(config: DistillConfig) -> None:
-    found = run_with_limited_memory(0, replace(config, batch_size=512, attention="eager"))
+    wide = replace(config, student_ffn=400_000, micro_batch_tokens=40)  # a layer's output of one sequence has 64 MB
+    found = run_with_limited_memory(40, wide)
     assert not found["finished"]
     assert "is out of memory with one sequence of" in found["error"]
 
