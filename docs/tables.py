@@ -197,6 +197,32 @@ def memory_table(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def recovery_table(found: dict[str, Any]) -> str:
+    """Of benchmarks/recovery.py."""
+    start, saved, step, many = found["start"], found["checkpoint"], found["each_step"], found["processes"]
+    imports, speeds, machine = start["of_these_imports"], many["tokens_per_second"], found["environment"]
+    each = ", ".join(f"{name} {value:.0f}" for name, value in step["microseconds"].items())
+    rows = [
+        "| | median (least to most) |",
+        "|---|---|",
+        f"| from the command to the first step, seconds | {spread(start['seconds_to_first_step'])} |",
+        f"| of these, `import reldistill.distillation` | {spread(imports['reldistill.distillation'])} |",
+        f"| of these, `import torch` | {spread(imports['torch'])} |",
+        f"| a checkpoint, {saved['mib']:.0f} MiB, seconds | {spread(saved['seconds'], 2)} |",
+        f"| its share of a quarter of an hour | {saved['share_of_time']:.2%} |",
+        f"| what each step does to be taken back, counted and logged, microseconds | {each} |",
+        f"| its share of a step of {step['step_seconds']:.1f} s | {step['share_of_step']:.5%} |",
+        f"| one process, tokens/s | {spread(speeds['1'], 0)} |",
+        f"| two processes, tokens/s | {spread(speeds['2'], 0)} |",
+        f"| two against one | {spread(many['two_against_one'], 2)} |",
+        "",
+        f"Teacher {found['teacher']}, student {found['student']}, at most {found['longest_sequence']} tokens, a corpus that is "
+        f"built; {found['rounds']} rounds, {machine['cores']} cores of {machine['processor']}, torch "
+        f"{machine['versions']['torch']}.",
+    ]
+    return "\n".join(rows)
+
+
 def rendered(page: str) -> str:
     """The page with each table between its markers made anew."""
     for name, table in TABLES:
@@ -209,6 +235,7 @@ def rendered(page: str) -> str:
 
 
 TABLES = (
+    ("recovery", recovery_table),
     ("step_bert-128", step_table),
     ("step_bert-512", step_table),
     ("step_xlmr-128", step_table),

@@ -1,4 +1,4 @@
-"""Tables on stdout: fitted to a terminal, one line a row where there is none."""
+"""Tables on stdout, a line a row."""
 
 from __future__ import annotations
 
@@ -15,33 +15,28 @@ from reldistill.report.chart import short
 __all__ = ["column_table", "pair_table", "print_table", "said", "when"]
 
 UNBOUNDED = 10_000
-"""Columns of a table that a program reads: no cell is broken or cut."""
+"""Columns of the screen that a table is laid out for."""
 
 
 def column_table(*headings: str) -> Table:
-    """A table whose cells a narrow terminal breaks."""
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+    """A table with a line of headings."""
+    return Table(*headings, box=None, pad_edge=False)
 
 
 def pair_table() -> Table:
     """Names in bold and what stands to them."""
     table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True, min_width=16)
-    table.add_column(overflow="fold")
+    table.add_column(style="bold", min_width=16)
+    table.add_column()
     return table
 
 
 def print_table(table: Table) -> None:
-    """The table and an empty line, on stdout."""
-    if sys.stdout.isatty():
-        Console(highlight=False, emoji=False).print(table)
-        print()
-        return
+    """The table and an empty line, on stdout; a row is a line for whoever reads it, and no cell is cut or broken."""
     lines = StringIO()
-    Console(highlight=False, emoji=False, width=UNBOUNDED, file=lines).print(table)
+    Console(
+        highlight=False, emoji=False, width=UNBOUNDED, file=lines, force_terminal=sys.stdout.isatty(), legacy_windows=False
+    ).print(table)  # fmt: skip
     for line in lines.getvalue().splitlines():
         print(line.rstrip())
     print()

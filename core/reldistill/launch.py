@@ -38,7 +38,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     SIGTERM, SIGUSR1 and Ctrl-C become one SIGTERM for each of them; whoever is not done five minutes after it is killed. A
     second signal ends all at once.
     """
-    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -64,6 +64,7 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         config = LaunchConfig(
             min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=uuid.uuid4().hex, rdzv_backend="c10d",
             rdzv_endpoint="localhost:0", max_restarts=0, monitor_interval=0.1, local_addr="localhost",
+            logs_specs=DefaultLogsSpecs(log_dir=scratch),
             **{name: value for name, value in options.items() if name in known},
         )  # fmt: skip
         for name in ("SIGINT", "SIGUSR1"):

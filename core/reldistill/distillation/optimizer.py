@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["linear_schedule", "make_optimizer"]
+__all__ = ["linear_schedule", "make_optimizer", "schedule_behind"]
 
 
 def make_optimizer(
@@ -38,3 +38,10 @@ def linear_schedule(optimizer: AdamW, *, warmup: int, steps: int) -> LambdaLR:
         return max(0.0, (steps - done) / max(1, steps - warmup))
 
     return LambdaLR(optimizer, factor)
+
+
+def schedule_behind(schedule: LambdaLR, optimizer: AdamW, step: int) -> LambdaLR:
+    """The same schedule as it stands behind ``step``, wherever this one stands; sets the optimiser's learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"]
+    return LambdaLR(optimizer, schedule.lr_lambdas, last_epoch=step - 1)

@@ -89,9 +89,9 @@ def distill(
 ) -> DistillResult | DryRun:
     """Distil a student as ``config`` says and write it; with ``dry_run`` compute one batch and write nothing.
 
-    The run folder holds ``config.toml``, ``metrics.jsonl``, ``report.html``, ``checkpoints/`` and ``student/``. A run whose folder already
-    holds a student is not repeated unless the configuration says ``overwrite``; one that was interrupted goes on from its
-    newest whole checkpoint, to the very student that it would have made.
+    The run folder holds ``config.toml``, ``metrics.jsonl``, ``report.html``, ``checkpoints/`` and ``student/``. A run whose
+    folder already holds a student is not repeated unless the configuration says ``overwrite``; one that was interrupted
+    goes on from its newest whole checkpoint, to the very student that it would have made.
 
     Raises:
         Stopped: ``stop`` was asked to end the run; what had been trained is saved.
@@ -145,10 +145,9 @@ def _distill(
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
     student, trainer = _trainer(plan, corpus, reporter, stop, ranks)
+    # No folder is made before all that can be refused was read.
     training = Training(plan, student, trainer, validation, folder, reporter, stop)
-    training.run(
-        checkpoint, data_sha256=corpus.fingerprint if corpus else None
-    )  # no folder is made before all that can be refused was read
+    training.run(checkpoint, data_sha256=corpus.fingerprint if corpus else None)
     return DistillResult(
         folder.path,
         folder.student,

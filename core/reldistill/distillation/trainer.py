@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from reldistill.distillation.optimizer import schedule_behind
 from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory, release_memory
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.distillation.ranks import PeerFailed, Ranks
@@ -77,9 +78,11 @@ class Trainer:
     step: int = 0
     tokens: int = 0
     skipped: SkippedUpdates = field(init=False)
+    _asked_tokens: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.skipped = SkippedUpdates(self.max_skipped)
+        self._asked_tokens = self.micro_batch_tokens
 
     def run(self, steps: int, on_step: Callable[[int, dict[str, float] | None], None]) -> None:
         """Train until ``steps`` are done. ``on_step`` gets the step and, each ``log_every`` steps, its row.
@@ -153,24 +156,23 @@ class Trainer:
         return {
             "step": self.step,
             "tokens": self.tokens,
-            "micro_batch_tokens": self.micro_batch_tokens,
+            "micro_batch_tokens": {"asked": self._asked_tokens, "used": self.micro_batch_tokens},
             "skipped_in_a_row": self.skipped.in_a_row,
-            "schedule": self.schedule.state_dict(),
             "batches": self.batches.state_dict(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Stand where :meth:`state` was taken. The optimiser's own tensors are not among it.
 
+        What was asked for otherwise since then holds: learning rate, schedule, tokens at once.
         Raises :class:`CorpusError` where the batches are of another corpus, seed or size.
         """
         self.batches.load_state_dict(state["batches"])
         self.step, self.tokens = int(state["step"]), int(state["tokens"])
-        self.micro_batch_tokens = int(state["micro_batch_tokens"])
+        tokens = state["micro_batch_tokens"]
+        self.micro_batch_tokens = int(tokens["used"]) if tokens["asked"] == self._asked_tokens else self._asked_tokens
         self.skipped = SkippedUpdates(self.max_skipped, int(state["skipped_in_a_row"]))
-        self.schedule.load_state_dict(state["schedule"])
-        for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
-            group["lr"] = rate
+        self.schedule = schedule_behind(self.schedule, self.optimizer, self.step)
 
     def _next(self) -> Batch:
         self.stop.check()

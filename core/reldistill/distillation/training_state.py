@@ -4,7 +4,7 @@
 student.safetensors     all tensors of the student by their names in the model, fp32
 optimizer.safetensors   ``exp_avg/NAME``, ``exp_avg_sq/NAME`` and ``step/NAME`` of each trained parameter, fp32
 random.safetensors      ``RANK/cpu`` and the like: the state of each rank's generators, uint8
-state.json              step, tokens, learning-rate schedule, position in the batches, what was measured
+state.json              step, tokens, position in the batches, micro-batch and skipped updates, what was measured
 ======================  =======================================================================================
 """
 

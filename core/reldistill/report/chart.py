@@ -34,6 +34,10 @@ LOG_RATIO = 10
 """From this ratio of the greatest to the least value on, all of them above zero, equal ratios take equal room."""
 
 
+SMALLEST = 1e-300
+"""A difference that can still be divided by."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A name, its points by step, and the number of its colour. ``broken``: drawn with gaps, and with a dot at each of few points."""
@@ -55,7 +59,7 @@ def figure(identity: str, title: str, lines: Sequence[Line], *, scale: Literal["
         return f"<figure><figcaption>{escape(title)}</figcaption><p>No value yet.</p></figure>"
     steps = [step for line in lines for step, value in line.points if drawable(value)]
     first, last = _apart(min(steps), max(steps))
-    logarithmic = scale == "auto" and min(values) > 0 and max(values) >= LOG_RATIO * min(values)
+    logarithmic = scale == "auto" and min(values) > SMALLEST and max(values) >= LOG_RATIO * min(values)
     low, high = _apart(min(values), max(values)) if scale == "auto" else _apart(min(0.0, *values), max(0.0, *values))
     x = _axis(first, last, LEFT, RIGHT)
     y = _axis(low, high, BOTTOM, TOP, log10 if logarithmic else float)
@@ -81,11 +85,9 @@ def short(value: float) -> str:
 
 def _apart(low: float, high: float) -> tuple[float, float]:
     """Two bounds that differ, also where all values are equal."""
-    if high - low > max(1e-12 * abs(high), 1e-300):
+    if high - low > max(1e-12 * abs(high), SMALLEST):
         return low, high
-    room = abs(low) / 20
-    if room < 1e-290:  # an axis so short has no scale
-        room = 1.0
+    room = abs(low) / 20 if abs(low) > 100 * SMALLEST else 1.0
     return low - room, high + room
 
 

@@ -154,7 +154,25 @@ def test_an_option_that_alters_the_result_is_refused_with_the_difference(config:
     result, listener = go_on(replace(changed, relations="qq,kk,vv", accept_changes=True))
     assert listener.resumed_at == 5
     assert any("learning_rate: 0.005 then, 0.001 now" in note for note in listener.notes)
-    assert rows(result)[-2]["step"] == 30
+    rates = {row["step"]: row["learning_rate"] for row in rows(result) if "loss" in row}
+    assert rates[6] == pytest.approx(1e-3 * 25 / 27)
+    assert rates[30] == pytest.approx(1e-3 * 1 / 27)
+
+
+def test_a_longer_run_goes_on_from_a_shorter_ones_checkpoint(config: DistillConfig) -> None:
+    stop_behind(config, 5)
+    result, listener = go_on(replace(config, steps=40, accept_changes=True))
+    assert listener.resumed_at == 5
+    logged = [row for row in rows(result) if "loss" in row]
+    assert [row["step"] for row in logged] == list(range(1, 41))
+    assert logged[-1]["learning_rate"] == pytest.approx(5e-3 / 36)
+
+
+def test_other_tokens_at_once_hold_where_they_are_asked_for(config: DistillConfig) -> None:
+    stop_behind(config, 5)
+    result, _ = go_on(replace(config, micro_batch_tokens=400, accept_changes=True))
+    state = json.loads((result.folder / "checkpoints/step-00000030/state.json").read_text())
+    assert state["trainer"]["micro_batch_tokens"] == {"asked": 400, "used": 400}
 
 
 def test_an_option_that_alters_nothing_may_change(

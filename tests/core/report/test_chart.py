@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reldistill.report.chart import BOTTOM, COLORS, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Line, figure
@@ -78,6 +78,9 @@ def test_the_area_of_a_long_line_reaches_from_its_least_to_its_greatest_value() 
     assert {float(pair.split(",")[1]) for pair in area["points"].split()} == {TOP, BOTTOM}
 
 
+@example([8.89333532253083e-309], "auto")
+@example([1e-310, 1e-308], "auto")
+@example([0.0], "auto")
 @given(st.lists(st.floats() | st.floats(0, 10), min_size=1, max_size=500), st.sampled_from(["auto", "from zero"]))
 def test_whatever_is_drawn_lies_inside(values: list[float], scale: str) -> None:
     for x, y in drawn(*values, scale=scale).places():
