@@ -78,7 +78,8 @@ def _said_by_the_first(error: BaseException) -> bool:
 def _stopped_message(error: Stopped) -> str:
     if error.saved_step is None:
         return f"{error}, before anything new was trained. The same command does it again."
-    return f"{error}, behind step {error.saved_step:,}, which is saved. The same command goes on from there."
+    how = "The same command without --resume goes" if error.resume_given else "The same command goes"
+    return f"{error}, behind step {error.saved_step:,}, which is saved. {how} on from there."
 
 
 def _disk_message(error: OSError) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from reldistill.errors import Stopped
+from reldistill.errors import ReldistillError, Stopped
+from reldistill.stop import Stop
 
 __all__ = ["in_worker", "launch", "report_exit_code", "under_torchrun"]
 
@@ -38,6 +39,11 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
     SIGTERM, SIGUSR1 and Ctrl-C become one SIGTERM for each of them; whoever is not done five minutes after it is killed. A
     second signal ends all at once.
     """
+    with Stop():  # until torchrun's agent listens itself
+        return _launched(processes, arguments)
+
+
+def _launched(processes: int, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -73,7 +79,14 @@ def launch(processes: int, arguments: Sequence[str]) -> int:
         try:
             elastic_launch(config, sys.executable)("-m", "reldistill_cli", *arguments)
             code = 0
-        except ChildFailedError:
+        except ChildFailedError as error:
+            # The agent stops the others when one dies: what they report then is not what happened.
+            killed = [failure.exitcode for failure in error.failures.values() if failure.exitcode < 0]
+            if killed:
+                raise ReldistillError(
+                    f"a process of this run was killed by signal {-killed[0]}",
+                    hint="The same command goes on from the newest checkpoint. Signal 9 often means that memory ran out.",
+                ) from error
             code = FAILED
         except SignalException:
             code = 128 + signal.SIGTERM

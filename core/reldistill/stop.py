@@ -21,10 +21,12 @@ class Stop:
     """Takes requests to stop. As a context manager it takes them from signals too, in the main thread alone.
 
     The first request ends what can be done again, by :class:`Stopped`, wherever the program is; what is :meth:`held`
-    goes on until it calls :meth:`check`. A second signal ends the process at once.
+    goes on until it calls :meth:`check`. A second signal ends the process at once, unless that is left to its parent
+    (``second_ends=False``), which passes on what the whole group has got already.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, second_ends: bool = True) -> None:
+        self._second_ends = second_ends
         self._request: Stopped | None = None
         self._held = False
         self._previous: dict[signal.Signals, Any] = {}
@@ -68,8 +70,9 @@ class Stop:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._request is not None:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            if self._second_ends:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
             return
         by_hand = number == signal.SIGINT
         self.request("Ctrl-C" if by_hand else signal.Signals(number).name, 130 if by_hand else Stopped.exit_code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reldistill.config import DistillConfig
-from reldistill.launch import in_worker, launch, under_torchrun
+from reldistill.launch import in_worker, launch, report_exit_code, under_torchrun
 from reldistill.stop import Stop
 from reldistill_cli.config_options import with_config_options
 from reldistill_cli.output import print_json, warn
@@ -52,9 +52,9 @@ def _distill(
     """
     if nproc > 1 and not under_torchrun():
         raise typer.Exit(launch(nproc, sys.argv[1:]))
-    in_worker()
-    with Stop() as stop:
+    with Stop(second_ends=not in_worker()) as stop:
         result = _run(config, stop, dry_run)
+    report_exit_code(0)
     if os.environ.get("RANK", "0") == "0":
         _show(result, as_json)
 

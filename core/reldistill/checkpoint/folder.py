@@ -43,8 +43,8 @@ class CheckpointFolder:
         try:
             scratch.mkdir()
             write(scratch)
+            write_manifest(scratch, about)  # what is in memory, before the disk has it
             sync_tree(scratch)
-            write_manifest(scratch, about)
             verify(scratch)
             if folder.exists():
                 folder.rename(scratch_beside(folder))

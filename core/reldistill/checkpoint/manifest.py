@@ -22,7 +22,7 @@ BLOCK = 2**20
 def write_manifest(folder: Path, about: Mapping[str, Any]) -> None:
     """List the folder's files with their sizes and SHA-256, beside ``about``, which must be plain values."""
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path, from_disk=False)}
         for path in sorted(folder.iterdir())
         if path.name != MANIFEST
     }
@@ -42,6 +42,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         written = content.pop("sha256")
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} has no {MANIFEST}: it is no whole checkpoint") from error
+    except OSError as error:
+        raise CheckpointError(f"{folder / MANIFEST} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{folder / MANIFEST} is damaged") from error
     if written != _digest(content):
@@ -66,20 +68,22 @@ def verify(folder: Path) -> dict[str, Any]:
         path = folder / name
         try:
             size = path.stat().st_size
+            if size != expected["bytes"]:
+                raise CheckpointError(f"{path} has {size:,} bytes in place of {expected['bytes']:,}")
+            if _sha256(path, from_disk=True) != expected["sha256"]:
+                raise CheckpointError(f"{path} is damaged: it has another SHA-256 than when it was written")
         except FileNotFoundError as error:
             raise CheckpointError(f"{path} is missing") from error
-        if size != expected["bytes"]:
-            raise CheckpointError(f"{path} has {size:,} bytes in place of {expected['bytes']:,}")
-        if _sha256(path) != expected["sha256"]:
-            raise CheckpointError(f"{path} is damaged: it has another SHA-256 than when it was written")
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     return manifest
 
 
-def _sha256(path: Path) -> str:
-    """Of what the disk holds: pages of the file that are in memory are dropped first, where the system lets us."""
+def _sha256(path: Path, *, from_disk: bool) -> str:
+    """``from_disk``: pages of the file that are in memory are dropped first, where the system lets us."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        if hasattr(os, "posix_fadvise"):
+        if from_disk and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while block := file.read(BLOCK):
             digest.update(block)

@@ -215,6 +215,11 @@ class DistillConfig:
             raise UsageError("--output is empty", hint="Give the name of a folder.")
         if self.resume == "":
             raise UsageError("--resume is empty", hint="Allowed: auto, never, or the path of a checkpoint.")
+        if self.overwrite and self.resume not in ("auto", "never"):
+            raise UsageError(
+                f"--overwrite with --resume {self.resume}: one starts again, the other goes on",
+                hint="Leave one of them out; another --output may begin from a checkpoint of this run.",
+            )
         for name in ("learning_rate", "adam_epsilon"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{flag(name)} {getattr(self, name)}: must be a positive number")

@@ -12,7 +12,7 @@ from reldistill.distillation.tokens import packed_tokens
 if TYPE_CHECKING:
     from reldistill.distillation.objective import Objective
     from reldistill.encoder import Encoder
-    from reldistill_loader import Corpus, Mixture
+    from reldistill_loader import Batch, Corpus, Mixture
 
 __all__ = ["held_out_loss"]
 
@@ -25,6 +25,7 @@ def held_out_loss(
     position_offset: int,
     micro_batch_tokens: int,
     device: torch.device,
+    draw: Callable[[Callable[[], Batch]], Batch] = lambda work: work(),
     before_parts: Callable[[int], None] = lambda parts: None,
     between_parts: Callable[[], None] = lambda: None,
     rank: int = 0,
@@ -32,6 +33,7 @@ def held_out_loss(
 ) -> dict[str, float]:
     """``{"loss": total, "loss/qq": …}``: each sequence of the corpus once, without dropout; mean over sequences.
 
+    ``draw`` takes the batch out of the corpus;
     ``before_parts`` is told their number, ``between_parts`` is called before each; what it raises ends the measurement and
     changes nothing. Of several ranks each gives its share of the mean; their sum is the loss.
     """
@@ -39,7 +41,7 @@ def held_out_loss(
     batches = corpus.batches(
         seed=0, batch_size=sequences, position_offset=position_offset, prefetch=1, rank=rank, world_size=world_size
     )
-    batch = next(batches)
+    batch = draw(lambda: next(batches))
     training = student.training
     student.eval()
     total = dict.fromkeys(["loss", *(f"loss/{relation.name}" for relation in objective.relations)], 0.0)

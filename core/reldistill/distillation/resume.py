@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,9 +47,7 @@ def about_run(plan: Plan, folder: RunFolder, ranks: int) -> dict[str, Any]:
     return {
         "identity": folder.identity,
         "recipe": folder.recipe,
-        "plugins": {
-            source.name: [source.distribution, source.version, content_hash(source)] for source in plan.plugins
-        },
+        "plugins": _plugins(plan),
         "environment": _environment(plan, ranks),
     }
 
@@ -61,12 +60,14 @@ def checkpoint_to_resume(plan: Plan, folder: RunFolder, ranks: int, announce: An
             configuration does not accept that.
         CheckpointError: there are checkpoints and none is whole.
     """
-    config = plan.config
-    if config.resume == "never":
+    # What torchrun starts again goes on, whatever was asked for the first time.
+    restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    resume = "auto" if restarted else plan.config.resume
+    if resume == "never":
         return None
     found = folder.checkpoints.newest_whole(announce)
-    if config.resume != "auto":
-        named = _named(config.resume, announce)
+    if resume != "auto":
+        named = _named(resume, announce)
         # One of this folder goes back to it. That of another run was the beginning of this one: what came of it is newer.
         if found is None or named.path.resolve().parent == folder.checkpoints.path.resolve():
             return _same_run(named, plan, folder, ranks, announce)
@@ -88,8 +89,9 @@ def _named(text: str, announce: Announce) -> Checkpoint:
 
 def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, ranks: int, announce: Announce) -> Checkpoint:
     """The checkpoint, unless it may not be gone on from."""
-    if checkpoint.manifest["identity"] != folder.identity:
-        changes = list(_differences(checkpoint.manifest["recipe"], json.loads(json.dumps(folder.recipe))))
+    changes = list(_differences(checkpoint.manifest["recipe"], json.loads(json.dumps(folder.recipe))))
+    changes += _differences(checkpoint.manifest["plugins"], _plugins(plan))
+    if changes:
         shown = "\n".join(f"  {change}" for change in changes[:SHOWN])
         more = f"\n  and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         if not plan.config.accept_changes:
@@ -100,9 +102,20 @@ def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, ranks: int,
             )
         announce(f"going on with changes that alter the result:\n{shown}{more}")
     then, now = checkpoint.manifest["environment"], _environment(plan, ranks)
+    if plan.device.type != "cpu":
+        announce(f"not bit by bit what it would have been, only to rounding: {plan.device.type} adds in any order")
     if changes := list(_differences(then, now)):
         announce(f"not bit by bit what it would have been, only to rounding: {'; '.join(changes)}")
     return checkpoint
+
+
+def _plugins(plan: Plan) -> dict[str, Any]:
+    """Those of others; the built-in ones are of the version that stands in the environment."""
+    return {
+        source.name: f"{source.distribution} {source.version}, SHA-256 {content_hash(source)}"
+        for source in plan.plugins
+        if not source.builtin
+    }
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -126,7 +126,7 @@ class Trainer:
         position = self.batches.state_dict()
         try:
             batch = self.agreed(self._next)
-            total, terms = self._accumulate_what_fits(batch)
+            total, terms = self.what_fits(lambda: self._accumulate(batch), max(batch.lengths, default=0))
         except BaseException:
             self.batches.load_state_dict(position)
             raise
@@ -178,12 +178,16 @@ class Trainer:
         self.stop.check()
         return next(self.batches)
 
-    def _accumulate_what_fits(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a batch and its gradient; in smaller parts, from then on, where the device is too small."""
+    def what_fits(self, work: Callable[[], T], longest: int) -> T:
+        """What ``work`` gives, on every rank; in smaller parts, from then on, where the device is too small.
+
+        ``work`` cuts by ``micro_batch_tokens``, and may be done again: its gradients and random numbers are taken back.
+        ``longest``: tokens of the longest sequence, which cannot be cut.
+        """
         drawn = random_state(self.device)
         while True:
             try:
-                return self.computed(lambda: self._accumulate(batch))
+                return self.computed(work)
             except BaseException as error:
                 self.optimizer.zero_grad(set_to_none=True)
                 restore_random_state(drawn, self.device)
@@ -191,7 +195,7 @@ class Trainer:
                     raise
                 if self.lockstep:
                     raise OutOfMemory(self.device, self.micro_batch_tokens, together=False) from error
-                longest = self.ranks.largest(max(batch.lengths, default=0))
+                longest = self.ranks.largest(longest)
                 if self.micro_batch_tokens <= longest:
                     raise OutOfMemory(self.device, longest) from error
             # Out here, where the error does not keep the tensors of that attempt alive any more.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from reldistill.checkpoint import step_of, verify
 from reldistill.checkpoint.durable import remove_leftovers
 from reldistill.distillation.held_out import held_out_loss
 from reldistill.distillation.metrics_file import MetricsFile
@@ -25,7 +26,7 @@ from reldistill.distillation.skipped import NotFinite
 from reldistill.distillation.student import NewStudent, write_student
 from reldistill.distillation.tracking import Tracker, tracker_of
 from reldistill.distillation.training_state import load_training_state, save_training_state
-from reldistill.errors import DataError, Stopped
+from reldistill.errors import CheckpointError, DataError, ReldistillError, Stopped
 from reldistill.report import write_report
 from reldistill_loader import LoaderError
 
@@ -92,7 +93,7 @@ class Training:
             OSError: the disk is full or a folder cannot be written; the checkpoints that were there stay.
         """
         with self.stop.held(), ExitStack() as open_files:
-            self.ranks.of_the_first(lambda: self._open(open_files, checkpoint is None))
+            self.ranks.of_the_first(lambda: self._open(open_files, checkpoint))
             if checkpoint is not None:
                 self._load(checkpoint.path)
                 self.reporter.resumed(self.trainer.step, self.plan.steps)
@@ -100,19 +101,39 @@ class Training:
             self._save()
             self.ranks.of_the_first(lambda: self._write_student(data_sha256))
 
-    def _open(self, open_files: ExitStack, from_the_beginning: bool) -> None:
+    def _open(self, open_files: ExitStack, checkpoint: Checkpoint | None) -> None:
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self._metrics = open_files.enter_context(MetricsFile(self.folder.metrics))
+        self._check_nobody_was_faster(checkpoint)
         self._tracker = open_files.enter_context(closing(tracker_of(self.plan.config, self.folder.path, self.reporter)))
         remove_leftovers(self.folder.path)
         self.folder.checkpoints.tidy()
         self.folder.stopped.unlink(missing_ok=True)
-        self.folder.make_way()
+        if self.plan.config.overwrite:
+            self.folder.make_way()
         self.folder.write_config(self.plan)
-        if from_the_beginning:
+        if checkpoint is None:
             self.folder.checkpoints.prune(0)
             self._metrics.clear()
             self._tracker.start(0)
+
+    def _check_nobody_was_faster(self, checkpoint: Checkpoint | None) -> None:
+        """Another process may have gone on with the run, or ended it, between the look at it and the lock."""
+        config, saved = self.plan.config, self.folder.checkpoints.all()
+        newer = saved and config.resume == "auto" and checkpoint is not None and step_of(saved[0]) > checkpoint.step
+        finished = self.folder.student.is_dir() and not config.overwrite
+        if finished or (newer and not self._was_passed_over(saved[0])):
+            raise ReldistillError(
+                f"another process has just been at work on the run in {self.folder.path}",
+                hint="The same command goes on from there.",
+            )
+
+    def _was_passed_over(self, path: Path) -> bool:
+        try:
+            verify(path)
+        except CheckpointError:
+            return True
+        return False
 
     def _train(self) -> None:
         steps = self.plan.steps
@@ -136,8 +157,12 @@ class Training:
             except (Stopped, OutOfMemory, LoaderError, PeerFailed) as error:
                 together = not isinstance(error, PeerFailed | OutOfMemory) or error.together
                 if together and (self.trainer.step or self._validated >= 0):
-                    self._save()
+                    try:
+                        self._save()
+                    except NotFinite as spoiled:
+                        self._go_back(spoiled)
                 if isinstance(error, Stopped):
+                    error.resume_given = self.plan.config.resume != "auto"
                     error.saved_step = self.trainer.step
                     self.ranks.of_the_first(self._rest)
                 raise
@@ -149,7 +174,7 @@ class Training:
             return
         trainer, held_out, teacher, ranks = self.trainer, self.validation, self.plan.teacher, self.ranks
         trainer.agreed(self.stop.check)
-        part = trainer.computed(
+        part = trainer.what_fits(
             lambda: held_out_loss(
                 trainer.objective,
                 trainer.student,
@@ -159,9 +184,11 @@ class Training:
                 device=trainer.device,
                 before_parts=trainer.before_parts,
                 between_parts=trainer.between_parts,
+                draw=trainer.agreed,
                 rank=ranks.rank,
                 world_size=ranks.size,
-            )
+            ),
+            self.plan.config.max_length,
         )
         summed = torch.tensor(list(part.values()), dtype=torch.float64)
         ranks.sum([summed])
@@ -183,6 +210,7 @@ class Training:
         step = self.trainer.step
         if not self.plan.steps or (step == self._saved and self._newest is not None):
             return
+        self.trainer.look_at_skipped()  # on all ranks, before the first one alone takes the state
         measured = {"rows": self.rows, "measured": self.measured, "validated": self._validated}
         generators = self.ranks.gather(random_state(self.plan.device))
 

@@ -99,6 +99,33 @@ def test_a_stop_in_a_validation_repeats_it_and_leaves_one_row(
     assert outcome(go_on(config)[0]) == uninterrupted
 
 
+@pytest.mark.parametrize("step", [8, 16])
+def test_a_stop_while_a_checkpoint_is_saved_ends_the_run_behind_it(
+    config: DistillConfig, uninterrupted: tuple[bytes, list[dict[str, Any]]], step: int
+) -> None:
+    frequent, stop = replace(config, checkpoint_every=8), Stop()
+
+    class StopsWhileSaving(Listener):
+        def saved(self, at: int, seconds: float) -> None:
+            if at == step:
+                stop.request()
+
+    with pytest.raises(Stopped) as stopped:
+        run(frequent, StopsWhileSaving(), stop)
+    assert stopped.value.saved_step == step
+    assert outcome(go_on(frequent)[0]) == uninterrupted
+
+
+def test_a_stop_behind_the_last_step_no_longer_stops(config: DistillConfig) -> None:
+    stop = Stop()
+
+    class StopsAtTheEnd(Listener):
+        def saved(self, at: int, seconds: float) -> None:
+            stop.request()
+
+    assert run(replace(config, checkpoint_every=1000), StopsAtTheEnd(), stop).student.is_dir()
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_the_result_is_the_same(
     config: DistillConfig, uninterrupted: tuple[bytes, list[dict[str, Any]]], here: Path
 ) -> None:

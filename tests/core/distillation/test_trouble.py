@@ -9,7 +9,7 @@ import random
 import resource
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,48 @@ def test_a_full_disk_ends_the_run_and_with_room_it_goes_on_exactly(
     left = [path for path in (here / "run").rglob("*") if ".tmp-" in path.name]
     assert left == []
     assert outcome(go_on(config)[0]) == alone
+
+
+class AtStep(Listener):
+    """Does something behind a step."""
+
+    def __init__(self, step: int, work: Callable[[], object]) -> None:
+        super().__init__()
+        self._step, self._work = step, work
+
+    def step(self, step: int, steps: int, row: Mapping[str, float] | None) -> None:
+        if step == self._step:
+            self._work()
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_leaves_the_one_before(
+    config: DistillConfig, here: Path
+) -> None:
+    alone = outcome(run(replace(config, output=str(here / "alone"))))
+    folder, aside = here / "run" / "checkpoints", here / "aside"
+
+    def take_away() -> None:
+        folder.rename(aside)
+        folder.write_text("a file in its place")
+
+    with pytest.raises(OSError, match="checkpoints"):
+        run(config, AtStep(9, take_away))
+    folder.unlink()
+    aside.rename(folder)
+    result, listener = go_on(config)
+    assert listener.resumed_at == 5
+    assert outcome(result) == alone
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="waits for a user that is not root, who may write everywhere")
+def test_a_folder_that_becomes_read_only_ends_the_run_and_leaves_the_checkpoint(
+    config: DistillConfig, here: Path
+) -> None:
+    folder = here / "run" / "checkpoints"
+    with pytest.raises(PermissionError):
+        run(config, AtStep(9, lambda: folder.chmod(0o555)))
+    folder.chmod(0o755)
+    assert go_on(config)[1].resumed_at == 5
 
 
 # ---- data ---------------------------------------------------------------------------------------------------------
