@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,7 @@ def _distill(
     folder = RunFolder.of(plan, [opened.fingerprint if opened else None for opened in (corpus, validation)])
     finished, checkpoint = ranks.of_the_first(lambda: _where_to_begin(plan, folder, ranks, reporter))
     if finished:
+        ranks.of_the_first(lambda: _complete(folder))
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
     student, trainer = _trainer(plan, corpus, reporter, stop, ranks)
@@ -156,6 +158,11 @@ def _distill(
         validation=training.measured,
         parameters=sum(p.numel() for p in student.model.parameters()),
     )
+
+
+def _complete(folder: RunFolder) -> None:
+    with suppress(OSError, DataError):  # the student is whole all the same
+        folder.complete()
 
 
 def _where_to_begin(plan: Plan, folder: RunFolder, ranks: Ranks, reporter: Reporter) -> tuple[bool, Checkpoint | None]:

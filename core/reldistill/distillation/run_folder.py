@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reldistill.checkpoint import CheckpointFolder
-from reldistill.checkpoint.durable import replace_durably
+from reldistill.checkpoint.durable import remove_leftovers, replace_durably
 from reldistill.config import config_toml
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
-from reldistill.run_files import LATEST, PROVENANCE, RUNS
+from reldistill.report import write_report
+from reldistill.run_files import LATEST, PROVENANCE, REPORT, RUNS
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
@@ -120,6 +121,18 @@ class RunFolder:
     def write_config(self, plan: Plan) -> None:
         """Write ``config.toml``, which starts the same run again from the same current folder."""
         replace_durably(self.path / "config.toml", (CONFIG_HEADER + config_toml(plan.resolved_config)).encode())
+
+    def complete(self) -> None:
+        """What comes behind the student, of a run whose process was killed there: the link, and the report.
+
+        Raises OSError where that cannot be, and :class:`DataError` where the rows for the report are broken.
+        """
+        remove_leftovers(self.path)
+        newest = LATEST / self.student.name
+        if not newest.is_dir() or newest.stat().st_mtime_ns < self.student.stat().st_mtime_ns:
+            self.point_latest_here()
+        if not (self.path / REPORT).is_file():
+            write_report(self.path)
 
     def point_latest_here(self) -> None:
         """``runs/latest`` leads to this folder; replaced at once, so that it never leads nowhere.

@@ -66,7 +66,10 @@ def test_killed_before_each_single_write_it_goes_on_to_the_same_student(
         assert (result.student / "model.safetensors").read_bytes() == expected, f"killed at write {write}"
         left = [path for path in (here / "run").rglob("*") if ".tmp-" in path.name]
         assert left == [], f"killed at write {write}"
+        assert (here / "run" / "report.html").is_file(), f"killed at write {write}"
+        assert (here / "runs" / "latest").resolve() == (here / "run").resolve(), f"killed at write {write}"
         shutil.rmtree(here / "run")
+        shutil.rmtree(here / "runs")
     assert write > 50  # else nothing was listened to
 
 
