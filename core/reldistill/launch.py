@@ -90,6 +90,8 @@ def _launched(processes: int, arguments: Sequence[str]) -> int:
             code = FAILED
         except SignalException:
             code = 128 + signal.SIGTERM
+        finally:
+            del os.environ[STATUS]  # this process reports to nobody
         if status.is_file():
             code = int(status.read_text())
         return INTERRUPTED if code == Stopped.exit_code and signal.SIGINT in asked_by else code
