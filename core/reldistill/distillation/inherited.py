@@ -12,6 +12,7 @@ from torch import nn
 from reldistill.distillation.student import NewStudent
 from reldistill.encoder.load import model_class, read_what_is_there
 from reldistill.errors import UsageError
+from reldistill.registry import blame
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -85,19 +86,38 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
 
 
 def _check_sizes(init: str, teacher: Teacher, config: PretrainedConfig) -> None:
+    # A plugin's family may call a size otherwise; then the layers themselves are compared.
+    named = [field for field in SIZES if hasattr(config, field) and hasattr(teacher.config, field)]
     differing = [
         f"{field} is {getattr(config, field)}, the teacher's {getattr(teacher.config, field)}"
-        for field in SIZES
+        for field in named
         if getattr(config, field) != getattr(teacher.config, field)
     ]
+    if not differing and len(named) < len(SIZES):
+        with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
+            ours, theirs = (_layer_shapes(sizes, teacher.adapter) for sizes in (config, teacher.config))
+        differing = [
+            f"{name} is {list(shape)}, the teacher's {list(theirs.get(name, ()))}"
+            for name, shape in ours.items()
+            if shape != theirs.get(name)
+        ]
     if differing:
-        width, ffn, heads = (int(getattr(teacher.config, field)) for field in SIZES)
-        feed_forward = "" if ffn == 4 * width else f" --student-ffn {ffn}"
+        width, heads = int(teacher.config.hidden_size), int(teacher.config.num_attention_heads)
+        ffn = int(getattr(teacher.config, "intermediate_size", 0))
+        feed_forward = "" if ffn == 4 * width else f" --student-ffn {ffn or 'N'}"
         raise UsageError(
             f"--init {init}: the student's {'; '.join(differing)}",
             hint="It takes over the teacher's weights, which have no meaning in other sizes: set "
-            f"--student {config.num_hidden_layers}x{width} --student-heads {heads}{feed_forward}, or --init random.",
+            f"--student {config.num_hidden_layers}x{width} --student-heads {heads}{feed_forward}"
+            f"{'' if ffn else ', N the width of its feed-forward part'}, or --init random.",
         )
+
+
+def _layer_shapes(config: PretrainedConfig, adapter: TeacherAdapter) -> dict[str, torch.Size]:
+    """Parameter of a model's first layer -> its shape."""
+    with torch.device("meta"):
+        layer = adapter.projections(model_class(config)(config), 1).layer
+    return {name: parameter.shape for name, parameter in layer.named_parameters()}
 
 
 def _layer_names(model: PreTrainedModel, adapter: TeacherAdapter) -> list[str]:

@@ -15,6 +15,7 @@ from conftest import MakeTeacher
 from reldistill import Registry, StudentShape, UsageError
 from reldistill.distillation.inherited import inherited_layers, inherited_student
 from reldistill.distillation.locate import Teacher, locate_teacher
+from short_runs import configure, run
 from tiny_models import FAMILIES
 
 REGISTRY = Registry.installed()
@@ -157,3 +158,16 @@ def test_a_pooler_that_the_teacher_lacks_is_random_by_the_seed_and_named(teacher
     assert not torch.equal(first, other)
     whole = located(teacher("bert", layers=4))
     assert inherited_student(whole, student_config(whole, 2), (2, 4)).random == ()
+
+
+@pytest.mark.parametrize("init", ["truncate", "skip"])
+def test_a_run_that_trains_draws_its_dropout_by_the_seed_whatever_was_drawn_before(
+    teacher: MakeTeacher, text: Path, here: Path, init: str
+) -> None:
+    options: dict[str, Any] = {"student": "2x24", "student_heads": 4, "student_ffn": 72, "init": init, "steps": 3}
+    weights = []
+    for number in (1, 2):
+        torch.manual_seed(number)
+        made = run(configure(teacher("bert", layers=4), text, output=str(here / f"run-{number}"), **options))
+        weights.append((made.student / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
