@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CHECKPOINTS", "CONFIG", "LATEST", "METRICS", "PROVENANCE", "REPORT", "RUNS", "STUDENT", "TENSORBOARD"]
+__all__ = [
+    "CHECKPOINTS", "CONFIG", "LATEST", "METRICS", "PROVENANCE", "REPORT", "RUNS", "STOPPED", "STUDENT", "TENSORBOARD",
+]  # fmt: skip
 
 RUNS = Path("runs")
 """Where runs lie unless ``--output`` says otherwise, below the current folder."""
@@ -17,6 +19,7 @@ METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 STUDENT = "student"
 REPORT = "report.html"
+STOPPED = "STOPPED"
 TENSORBOARD = "tensorboard"
 
 PROVENANCE = "distillation.json"

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeTeacher
+from minictl_process import wait_for_step
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +43,6 @@ def started(arguments: list[str], here: Path) -> Iterator[subprocess.Popen[str]]
     finally:
         process.kill()  # its processes die with it
         process.wait()
-
-
-def wait_for_step(process: subprocess.Popen[str], metrics: Path, step: int) -> None:
-    deadline = time.monotonic() + 120
-    while not (metrics.is_file() and f'"step": {step},' in metrics.read_text()):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "no step in time"
-        time.sleep(0.01)
 
 
 def finish(arguments: list[str], here: Path) -> bytes:
@@ -85,6 +77,7 @@ def test_stopped_by_a_signal_and_with_a_process_killed_it_goes_on_to_the_same_st
         os.kill(killed, signal.SIGKILL)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
+    assert "was killed by signal 9" in said
     assert "Traceback" not in said
 
     assert finish(command, here) == alone

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from conftest import MakeTeacher
+from minictl_process import wait_for_step
 from tiny_models import write_text
 
 pytestmark = pytest.mark.slow
@@ -49,14 +50,6 @@ def started(
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for_step(process: subprocess.Popen[str], metrics: Path, step: int) -> None:
-    deadline = time.monotonic() + 120
-    while not (metrics.is_file() and f'"step": {step},' in metrics.read_text()):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "no step in time"
-        time.sleep(0.01)
 
 
 def finish(command: list[str], here: Path) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ from reldistill.checkpoint.durable import remove_leftovers, scratch_beside, sync
 from reldistill.checkpoint.manifest import verify, write_manifest
 from reldistill.errors import CheckpointError
 
-__all__ = ["CheckpointFolder"]
+__all__ = ["CheckpointFolder", "step_of"]
 
 _NAME = re.compile(r"step-(\d{8,})")
 

@@ -17,6 +17,7 @@ from reldistill.checkpoint import MANIFEST, CheckpointFolder, step_of, verify
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
 from reldistill.registry.content_hash import content_hash
+from reldistill.run_files import CHECKPOINTS
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
@@ -78,7 +79,7 @@ def _named(text: str, announce: Announce) -> Checkpoint:
     path = local_path(text)
     if (path / MANIFEST).is_file():
         return Checkpoint(path.resolve(), verify(path))
-    for folder in (path, path / "checkpoints"):
+    for folder in (path, path / CHECKPOINTS):
         if CheckpointFolder(folder).all() and (found := CheckpointFolder(folder).newest_whole(announce)):
             return Checkpoint(found[0].resolve(), found[1])
     raise UsageError(

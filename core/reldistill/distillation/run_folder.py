@@ -16,7 +16,7 @@ from reldistill.config import config_toml
 from reldistill.errors import UsageError
 from reldistill.local_path import local_path
 from reldistill.report import write_report
-from reldistill.run_files import LATEST, PROVENANCE, REPORT, RUNS
+from reldistill.run_files import CHECKPOINTS, CONFIG, LATEST, METRICS, PROVENANCE, REPORT, RUNS, STOPPED, STUDENT
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
@@ -60,27 +60,27 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """One JSON object a logged step."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def student(self) -> Path:
         """The finished student; the folder is there when the run is done."""
-        return self.path / "student"
+        return self.path / STUDENT
 
     @property
     def replaced_student(self) -> Path:
         """That of the run before, while ``--overwrite`` makes another."""
-        return self.path / "student.replaced"
+        return self.path / f"{STUDENT}.replaced"
 
     @property
     def stopped(self) -> Path:
         """There while the run rests where it was asked to stop: torchrun takes an exit code that says so for a failure."""
-        return self.path / "STOPPED"
+        return self.path / STOPPED
 
     @property
     def checkpoints(self) -> CheckpointFolder:
         """What an interrupted run goes on from."""
-        return CheckpointFolder(self.path / "checkpoints")
+        return CheckpointFolder(self.path / CHECKPOINTS)
 
     def is_finished(self) -> bool:
         """Whether the student of this very run is there.
@@ -120,7 +120,7 @@ class RunFolder:
 
     def write_config(self, plan: Plan) -> None:
         """Write ``config.toml``, which starts the same run again from the same current folder."""
-        replace_durably(self.path / "config.toml", (CONFIG_HEADER + config_toml(plan.resolved_config)).encode())
+        replace_durably(self.path / CONFIG, (CONFIG_HEADER + config_toml(plan.resolved_config)).encode())
 
     def complete(self) -> None:
         """What comes behind the student, of a run whose process was killed there: the link, and the report.
@@ -165,5 +165,5 @@ def check_output(output: str | None) -> None:
         raise UsageError(f"{option}: {existing} is a file, not a folder")
     if not os.access(existing, os.W_OK):
         raise UsageError(f"{option}: {existing} cannot be written", hint="Give a folder of yours as --output.")
-    if output is not None and existing == path and any(path.iterdir()) and not (path / "metrics.jsonl").is_file():
+    if output is not None and existing == path and any(path.iterdir()) and not (path / METRICS).is_file():
         raise UsageError(f"{option}: the folder holds something else than a run", hint="Give an empty or a new folder.")

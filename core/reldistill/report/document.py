@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from reldistill.checkpoint.durable import replace_durably
 from reldistill.report.style import STYLE
 
 __all__ = ["page", "table", "value_in_words", "write_page"]
@@ -51,10 +51,5 @@ def value_in_words(value: Any) -> str:
 
 def write_page(text: str, path: Path) -> Path:
     """Write a page in place of an older one, whole at once; raises OSError."""
-    scratch = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        scratch.write_text(text, encoding="utf-8", errors="replace")  # a folder's name may be no Unicode
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    replace_durably(path, text.encode("utf-8", errors="replace"))  # a folder's name may be no Unicode
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from reldistill.checkpoint import CheckpointFolder, step_of
 from reldistill.errors import DataError
 from reldistill.report.rows import Row, read_rows, trained_rows, validated_rows
 from reldistill.run_files import CHECKPOINTS, CONFIG, METRICS, PROVENANCE, STUDENT
@@ -178,8 +178,6 @@ def _student(folder: Path) -> Student | None:
 
 
 def _newest_checkpoint(folder: Path) -> int | None:
-    """The step of the newest whole checkpoint; one that is being written has another form of name."""
-    if not folder.is_dir():
-        return None
-    found = [re.fullmatch(r"step-([0-9]{1,18})", path.name) for path in folder.iterdir() if path.is_dir()]
-    return max((int(match[1]) for match in found if match), default=None)
+    """The step of the newest one that bears its final name; None where there is none."""
+    found = CheckpointFolder(folder).all()
+    return step_of(found[0]) if found else None

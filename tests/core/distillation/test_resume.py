@@ -15,6 +15,7 @@ import torch
 
 from conftest import MakeTeacher
 from reldistill import CheckpointError, DistillConfig, ReldistillError, UsageError
+from reldistill.distillation import run as run_module
 from reldistill.distillation.metrics_file import MetricsFile
 from reldistill.distillation.objective import Objective
 from reldistill.errors import Stopped
@@ -302,3 +303,40 @@ def test_a_torn_line_of_the_metrics_does_not_stay(
     shutil.rmtree(here / "interrupted" / "checkpoints" / "step-00000010")
     damage(here / "interrupted" / "metrics.jsonl")
     assert outcome(go_on(config)[0]) == uninterrupted
+
+
+def test_what_another_process_finished_meanwhile_is_not_undone(
+    config: DistillConfig,
+    uninterrupted: tuple[bytes, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    here: Path,
+) -> None:
+    stop_behind(config, 5)
+    original = run_module._trainer
+
+    def another_is_faster(*inputs: Any) -> Any:
+        monkeypatch.undo()
+        monkeypatch.chdir(here)
+        run(config)
+        return original(*inputs)
+
+    monkeypatch.setattr(run_module, "_trainer", another_is_faster)
+    with pytest.raises(ReldistillError, match="another process has just been at work"):
+        run(config)
+    result, _ = go_on(config)
+    assert result.already_there
+    assert outcome(result) == uninterrupted
+    assert list((here / "interrupted" / "checkpoints").iterdir())
+
+
+def test_a_run_that_goes_on_otherwise_than_by_itself_says_so_when_it_is_stopped(config: DistillConfig) -> None:
+    for resume, given in (("auto", False), ("never", True)):
+        stop = Stop()
+        with pytest.raises(Stopped) as stopped:
+            run(replace(config, resume=resume), Listener(stop, 3), stop)
+        assert stopped.value.resume_given is given
+
+
+def test_starting_again_and_going_on_are_not_asked_for_at_once(config: DistillConfig) -> None:
+    with pytest.raises(UsageError, match="one starts again, the other goes on"):
+        replace(config, overwrite=True, resume="somewhere")

@@ -21,12 +21,13 @@ from children import in_a_child, was_killed
 from conftest import MakeTeacher
 from reldistill import DistillConfig
 from reldistill.distillation.locate import locate_teacher
+from reldistill.distillation.objective import Objective
 from reldistill.distillation.skipped import NotFinite
 from reldistill.distillation.trainer import Trainer
 from reldistill.registry import Registry
 from reldistill_loader import Corpus, CorpusError, tokenize
 from short_runs import Listener, configure, go_on, outcome, rows, run, stop_behind
-from tiny_models import SENTENCES
+from tiny_models import SENTENCES, write_text
 
 
 @pytest.fixture
@@ -160,6 +161,28 @@ def test_a_single_sequence_that_does_not_fit_ends_the_run_with_one_message(confi
     found = run_with_limited_memory(40, wide)
     assert not found["finished"]
     assert "is out of memory with one sequence of" in found["error"]
+
+
+def test_memory_that_lacks_in_a_validation_halves_the_micro_batch_too(
+    config: DistillConfig, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_out = replace(
+        config, validation=(str(write_text(here / "held-out.txt", 20)),), micro_batch_tokens=400, steps=3
+    )
+    original = Objective.__call__
+
+    def call(self: Objective, student: Any, tokens: Any, sequences: int) -> Any:
+        if not student.training and sum(tokens.lengths) > 100:
+            raise MemoryError
+        return original(self, student, tokens, sequences)
+
+    monkeypatch.setattr(Objective, "__call__", call)
+    listener = Listener()
+    result = run(held_out, listener)
+    assert [note for note in listener.notes if "100 tokens at once" in note]
+    monkeypatch.undo()
+    small = run(replace(held_out, micro_batch_tokens=100, output=str(here / "small")))
+    assert outcome(result) == outcome(small)
 
 
 # ---- disk ---------------------------------------------------------------------------------------------------------
