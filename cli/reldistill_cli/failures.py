@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -17,6 +18,9 @@ from reldistill.launch import report_exit_code, under_torchrun
 __all__ = ["GuardedGroup", "show_tracebacks"]
 
 FAILED, DATA, INTERRUPTED = 1, 3, 130
+
+FIRST_SPEAKS = 5.0
+"""Seconds."""
 
 _debug = False
 
@@ -61,7 +65,9 @@ class GuardedGroup(TyperGroup):
 def _exit(error: BaseException, message: str, code: int, level: str = "error: ") -> typer.Exit:
     if _debug:
         traceback.print_exception(error)
-    if not _said_by_the_first(error):
+    if _said_by_the_first(error):
+        time.sleep(FIRST_SPEAKS)  # torchrun ends all when one ends: the first is to have spoken by then
+    else:
         typer.secho(level + message, err=True, fg="red" if sys.stderr.isatty() else None)
     if not isinstance(error, ReldistillError) or not error.of_another:
         report_exit_code(code)
