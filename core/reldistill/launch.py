@@ -81,7 +81,8 @@ def _launched(processes: int, arguments: Sequence[str]) -> int:
             code = 0
         except ChildFailedError as error:
             # The agent stops the others when one dies: what they report then is not what happened.
-            killed = [failure.exitcode for failure in error.failures.values() if failure.exitcode < 0]
+            by_agent = -signal.SIGTERM
+            killed = [f.exitcode for f in error.failures.values() if f.exitcode < 0 and f.exitcode != by_agent]
             if killed:
                 raise ReldistillError(
                     f"a process of this run was killed by signal {-killed[0]}",
