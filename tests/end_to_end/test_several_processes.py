@@ -83,6 +83,27 @@ def test_stopped_by_a_signal_and_with_a_process_killed_it_goes_on_to_the_same_st
     assert finish(command, here) == alone
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for a system that tells the children of a process")
+def test_torchrun_restarts_what_was_killed_and_ends_with_the_same_student(command: list[str], here: Path) -> None:
+    arguments = command[: command.index("--nproc")]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    with subprocess.Popen(
+        [sys.executable, *torchrun, "-m", "reldistill_cli", *arguments],
+        cwd=here, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            wait_for_step(process, here / "run/metrics.jsonl", 50)
+            os.kill(workers(process)[-1], signal.SIGKILL)
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.terminate()
+    assert process.returncode == 0, said
+    assert "going on from the checkpoint of step" in said
+    restarted = (here / "run/student/model.safetensors").read_bytes()
+    assert restarted == finish([*command, "--output", "alone"], here)
+
+
 @pytest.mark.parametrize(("option", "value", "code"), [("--data", "missing.txt", 3), ("--teacher", "nowhere", 2)])
 def test_a_mistake_is_one_message_and_has_the_exit_code_of_its_kind(
     command: list[str], here: Path, option: str, value: str, code: int

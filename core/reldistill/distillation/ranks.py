@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
+from reldistill.distillation.meeting import meet
 from reldistill.errors import ReldistillError, Stopped, in_one_line
 
 if TYPE_CHECKING:
@@ -152,7 +154,9 @@ def training_together(device: torch.device) -> Iterator[Ranks]:
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     # Numbers, flags and objects are agreed on by gloo, also beside NCCL.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    backends = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    store, rank, size = next(rendezvous("env://"))
+    dist.init_process_group(backends, store=meet(store, rank, size), rank=rank, world_size=size, timeout=PATIENCE)
     try:
         try:
             yield Ranks(dist.get_rank(), size)
