@@ -80,9 +80,10 @@ def _launched(processes: int, arguments: Sequence[str]) -> int:
             elastic_launch(config, sys.executable)("-m", "reldistill_cli", *arguments)
             code = 0
         except ChildFailedError as error:
-            # The agent stops the others when one dies: what they report then is not what happened.
+            # The agent stops the others when one dies, and gloo may abort them: what they report then is not what happened.
             by_agent = -signal.SIGTERM
             killed = [f.exitcode for f in error.failures.values() if f.exitcode < 0 and f.exitcode != by_agent]
+            killed.sort(key=lambda code: code == -signal.SIGABRT)
             if killed:
                 raise ReldistillError(
                     f"a process of this run was killed by signal {-killed[0]}",

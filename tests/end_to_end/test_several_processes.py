@@ -104,6 +104,19 @@ def test_torchrun_restarts_what_was_killed_and_ends_with_the_same_student(comman
     assert restarted == finish([*command, "--output", "alone"], here)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for a system that tells the children of a process")
+def test_a_process_that_is_killed_while_all_gather_a_sharded_teacher_is_told_of_in_one_message(
+    command: list[str], here: Path
+) -> None:
+    with started([*command, "--shard-teacher", "--steps", "100000"], here) as process:
+        wait_for_step(process, here / "run/metrics.jsonl", 10)
+        os.kill(workers(process)[-1], signal.SIGKILL)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "was killed by signal 9" in said, said
+    assert "Traceback" not in said, said
+
+
 @pytest.mark.parametrize(("option", "value", "code"), [("--data", "missing.txt", 3), ("--teacher", "nowhere", 2)])
 def test_a_mistake_is_one_message_and_has_the_exit_code_of_its_kind(
     command: list[str], here: Path, option: str, value: str, code: int

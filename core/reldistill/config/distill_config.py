@@ -124,6 +124,11 @@ class DistillConfig:
         alters_result=False,
         panel="Machine",
     )
+    deterministic: bool = option(
+        "On a GPU, take only operations that give the same bits each time, as a CPU does anyway; slower.",
+        False,
+        panel="Machine",
+    )
     compile: bool = option(
         "torch.compile for teacher and student; on CPUs it was not faster, and the first steps take longer.",
         False,

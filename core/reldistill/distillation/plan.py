@@ -232,7 +232,9 @@ def make_plan(
         micro_batch_tokens=config.micro_batch_tokens or default_micro_batch_tokens(device),
         device=device,
         precision=precision,
-        attention=resolve_attention(config.attention, device, precision, _head_widths(teacher, shape)),
+        attention=resolve_attention(
+            config.attention, device, precision, _head_widths(teacher, shape), deterministic=config.deterministic
+        ),
         data=str(source) + _mixed(config, source) if source else NO_DATA,
         data_names=source.names + _mixed(config, source) if source else NO_DATA,
         plugins=tuple(dict.fromkeys(plugins)),

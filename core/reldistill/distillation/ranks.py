@@ -23,7 +23,7 @@ from reldistill.errors import ReldistillError, Stopped, in_one_line
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["PeerEnded", "PeerFailed", "Ranks", "training_together"]
+__all__ = ["PeerEnded", "PeerFailed", "Ranks", "others_may_end", "training_together"]
 
 T = TypeVar("T")
 
@@ -189,3 +189,14 @@ def _told() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise PeerEnded(in_one_line(error)) from error
+
+
+@contextmanager
+def others_may_end() -> Iterator[None]:
+    """For work that speaks with other ranks by itself, as a sharded teacher does: :class:`PeerEnded` where one is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):  # gloo has no class of its own
+            raise PeerEnded(in_one_line(error)) from error
+        raise

@@ -103,7 +103,7 @@ def _same_run(checkpoint: Checkpoint, plan: Plan, folder: RunFolder, ranks: int,
             )
         announce(f"going on with changes that alter the result:\n{shown}{more}")
     then, now = checkpoint.manifest["environment"], _environment(plan, ranks)
-    if plan.device.type != "cpu":
+    if plan.device.type != "cpu" and not plan.config.deterministic:
         announce(f"not bit by bit what it would have been, only to rounding: {plan.device.type} adds in any order")
     if changes := list(_differences(then, now)):
         announce(f"not bit by bit what it would have been, only to rounding: {'; '.join(changes)}")

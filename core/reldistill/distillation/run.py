@@ -13,6 +13,7 @@ import torch
 
 from reldistill.config import DistillConfig, parse_mixing
 from reldistill.distillation.corpus import open_corpus
+from reldistill.distillation.determinism import deterministic_operations
 from reldistill.distillation.device import resolve_device
 from reldistill.distillation.inherited import inherited_student
 from reldistill.distillation.locate import locate_teacher
@@ -106,7 +107,7 @@ def distill(
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or Reporter(), stop or Stop()
     try:
-        with training_together(resolve_device(config.device)) as ranks:
+        with deterministic_operations(config.deterministic), training_together(resolve_device(config.device)) as ranks:
             return _distill(config, registry, reporter if ranks.first else Reporter(), dry_run, stop, ranks)
     except (PeerEnded, PeerFailed):
         stop.check()  # all were asked to stop, and the other one was faster

@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from reldistill.distillation.optimizer import schedule_behind
 from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory, release_memory
 from reldistill.distillation.random_state import random_state, restore_random_state
-from reldistill.distillation.ranks import PeerFailed, Ranks
+from reldistill.distillation.ranks import PeerFailed, Ranks, others_may_end
 from reldistill.distillation.skipped import SkippedUpdates
 from reldistill.distillation.tokens import one_token, packed_tokens
 from reldistill.errors import Stopped
@@ -221,7 +221,10 @@ class Trainer:
 
     def computed(self, work: Callable[[], T]) -> T:
         """What ``work``, which calls the teacher, gives, on every rank. Raises as :meth:`agreed`, in lockstep on one alone."""
-        return work() if self.lockstep else self.agreed(work)
+        if not self.lockstep:
+            return self.agreed(work)
+        with others_may_end():
+            return work()
 
     def before_parts(self, parts: int) -> None:
         """In lockstep: call the teacher for nothing, as often as another rank has more parts than this one."""

@@ -37,21 +37,32 @@ BACKENDS = (
 ATTENTION_BACKENDS = {backend.name: backend.registered for backend in BACKENDS}
 """What ``--attention`` takes, beside ``auto`` -> the name of the backend in transformers."""
 
+ADD_IN_ANY_ORDER = frozenset({"xformers", "flash_attention_2"})
+"""Backends whose backward pass adds with atomic operations on CUDA, as they are called here."""
+
 for _backend in BACKENDS:
     _backend.register()
 
 
-def resolve_attention(name: str, device: torch.device, dtype: torch.dtype, head_widths: Iterable[int] = (64,)) -> str:
+def resolve_attention(
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    head_widths: Iterable[int] = (64,),
+    *,
+    deterministic: bool = False,
+) -> str:
     """The backend for models with heads of these widths, in the dtype that attention is computed in.
 
     ``auto`` is native on a CPU, xformers on CUDA where one of its operators runs, else sdpa. xformers is imported only
-    for that and where it is asked for.
+    for that and where it is asked for. With ``deterministic`` only those are taken whose gradient has the same bits each
+    time on CUDA.
 
     Raises:
-        UsageError: no such backend, or one that does not run on this device.
+        UsageError: no such backend, or one that does not run on this device, or not deterministically.
     """
     if name == "auto":
-        first = {"cpu": "native", "cuda": "xformers"}.get(device.type, "sdpa")
+        first = {"cpu": "native", "cuda": "sdpa" if deterministic else "xformers"}.get(device.type, "sdpa")
         return "sdpa" if _reason(first, device, dtype, head_widths) else first
     if name not in ATTENTION_BACKENDS:
         raise UsageError(f"--attention {name}: not a choice", hint=f"Allowed: auto, {', '.join(ATTENTION_BACKENDS)}.")
@@ -60,6 +71,11 @@ def resolve_attention(name: str, device: torch.device, dtype: torch.dtype, head_
         raise UsageError(
             f"--attention {name} does not run here: {reason}",
             hint=f"On {device.type} these run: {', '.join(others)}. minictl doctor tells more.",
+        )
+    if deterministic and device.type == "cuda" and name in ADD_IN_ANY_ORDER:
+        raise UsageError(
+            f"--attention {name} with --deterministic: its backward pass adds in any order",
+            hint="Take sdpa, which auto chooses then, or eager.",
         )
     return name
 

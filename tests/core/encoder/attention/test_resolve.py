@@ -44,6 +44,14 @@ def test_auto_on_cuda_is_xformers_where_it_takes_the_heads_of_both_models() -> N
 
 
 @pytest.mark.usefixtures("only_wide_heads")
+def test_with_deterministic_no_backend_that_adds_in_any_order_is_taken_on_cuda() -> None:
+    assert resolve_attention("auto", CUDA, torch.bfloat16, deterministic=True) == "sdpa"
+    with pytest.raises(UsageError, match="adds in any order"):
+        resolve_attention("xformers", CUDA, torch.bfloat16, deterministic=True)
+    assert resolve_attention("auto", CPU, torch.float32, deterministic=True) == "native"
+
+
+@pytest.mark.usefixtures("only_wide_heads")
 def test_a_backend_that_does_not_run_is_refused_with_the_reason_and_what_does() -> None:
     assert resolve_attention("xformers", CUDA, torch.bfloat16, (64, 32)) == "xformers"
     with pytest.raises(UsageError) as refused:
