@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reldistill.distillation import DistillConfig, DistillResult, distill
     from reldistill.encoder import Encoder, PackedTokens
     from reldistill.errors import CheckpointError, DataError, PluginError, ReldistillError, UsageError
+    from reldistill.eval_task import Encoded, EvalTask, Evaluation
     from reldistill.hookspecs import hookimpl
     from reldistill.layers import LayerContext, LayerPair, LayerStrategy
     from reldistill.loss import RelationLoss, relation_loss
@@ -27,6 +28,7 @@ _HOME = {
     "distillation": ("DistillConfig", "DistillResult", "distill"),
     "encoder": ("Encoder", "PackedTokens"),
     "errors": ("CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"),
+    "eval_task": ("Encoded", "EvalTask", "Evaluation"),
     "hookspecs": ("hookimpl",),
     "layers": ("LayerContext", "LayerPair", "LayerStrategy"),
     "loss": ("RelationLoss", "relation_loss"),
@@ -41,7 +43,8 @@ __all__ = [  # noqa: RUF022 - grouped as above
     "DistillConfig", "DistillResult", "distill", "Encoder", "PackedTokens",
     "CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError",
     "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
-    "Registry", "PairRelation", "Relation", "AttentionStates", "Projections", "StudentShape", "TeacherAdapter", "__version__",
+    "Registry", "PairRelation", "Relation", "AttentionStates", "Projections", "StudentShape", "TeacherAdapter",
+    "Encoded", "EvalTask", "Evaluation", "__version__",
 ]  # fmt: skip
 
 

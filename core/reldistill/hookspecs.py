@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from reldistill.eval_task import EvalTask
     from reldistill.layers import LayerStrategy
     from reldistill.relation import Relation
     from reldistill.teacher import TeacherAdapter
@@ -29,6 +30,7 @@ __all__ = [
     "hookspec",
     "reldistill_layer_strategies",
     "reldistill_relations",
+    "reldistill_tasks",
     "reldistill_teachers",
 ]
 
@@ -120,4 +122,40 @@ def reldistill_teachers() -> Iterable[TeacherAdapter]:  # type: ignore[empty-bod
         @hookimpl
         def reldistill_teachers():
             return [Electra()]
+    """
+
+
+@hookspec
+def reldistill_tasks() -> Iterable[EvalTask]:  # type: ignore[empty-body]
+    """Tasks for ``minictl eval``.
+
+    Most need no more than labels and a way to read rows, and take the rest from a built-in task::
+
+        from dataclasses import dataclass
+        from datasets import Dataset
+        from reldistill import Evaluation, hookimpl
+        from reldistill.evaluation.data import read_tsv
+        from reldistill_plugins.tasks.sentences import SentenceTask
+
+        @dataclass(frozen=True)
+        class Tone(SentenceTask):
+            def selection(self, languages):
+                return [Evaluation("dev", "dev")]
+
+            def evaluations(self, languages):
+                return [Evaluation("dev", "dev")]
+
+            def load(self, source, split, language):
+                file = source.find([f"{split}.tsv"])
+                if file is None:
+                    raise source.missing(f"{split} rows", "train.tsv\\ndev.tsv   (columns text and label)")
+                rows = read_tsv(source.note(file))
+                return Dataset.from_dict({
+                    "index": [str(n) for n in range(len(rows))], "text": [row["text"] for row in rows],
+                    "label": [row["label"] for row in rows]})
+
+        @hookimpl
+        def reldistill_tasks():
+            return [Tone("tone", ("calm", "angry"), ("accuracy", "f1"), "accuracy", epochs=(3, 5),
+                         learning_rates=(2e-5, 5e-5), family="tone")]
     """

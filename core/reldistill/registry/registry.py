@@ -12,6 +12,7 @@ from typing import Any
 import pluggy
 
 from reldistill import hookspecs
+from reldistill.eval_task import EvalTask
 from reldistill.layers import LayerStrategy
 from reldistill.registry.catalogue import Catalogue, Provided
 from reldistill.registry.discovery import PluginSource, chosen_plugins, installed_plugins
@@ -45,6 +46,7 @@ class Registry:
         self.relations: Catalogue[Relation] = Catalogue("relation", self.failures)
         self.layer_strategies: Catalogue[LayerStrategy] = Catalogue("layer strategy", self.failures)
         self.teachers: Catalogue[TeacherAdapter] = Catalogue("teacher family", self.failures)
+        self.tasks: Catalogue[EvalTask] = Catalogue("task", self.failures)
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         for source in sources:
@@ -81,6 +83,7 @@ class Registry:
             (self._manager.hook.reldistill_relations, self.relations, _check_relation),
             (self._manager.hook.reldistill_layer_strategies, self.layer_strategies, _check_layer_strategy),
             (self._manager.hook.reldistill_teachers, self.teachers, _check_teacher),
+            (self._manager.hook.reldistill_tasks, self.tasks, _check_task),
         ]
         provided = []
         for hook, catalogue, check in kinds:
@@ -154,3 +157,24 @@ def _check_teacher(adapter: Any) -> None:
     missing = [method for method in methods if not callable(getattr(adapter, method, None))]
     if missing:
         raise TypeError(f"teacher adapter {adapter.name!r} lacks {', '.join(missing)}")
+
+
+def _check_task(task: Any) -> None:
+    _check_name(task, "task")
+    for name, kind in (("languages", str), ("learning_rates", float), ("epochs", int)):
+        values = getattr(task, name, None)
+        if not isinstance(values, tuple) or not values or not all(isinstance(value, kind) for value in values):
+            raise TypeError(f"task {task.name!r}: {name} must be a non-empty tuple of {kind.__name__}, got {values!r}")
+    for name, kind in (
+        ("family", str),
+        ("main_metric", str),
+        ("max_length", int),
+        ("batch_size", int),
+        ("best_epoch", bool),
+    ):
+        if not isinstance(getattr(task, name, None), kind):
+            raise TypeError(f"task {task.name!r}: {name} must be of type {kind.__name__}")
+    methods = ("selection", "evaluations", "load", "model", "encode", "score", "predictions")
+    missing = [method for method in methods if not callable(getattr(task, method, None))]
+    if missing:
+        raise TypeError(f"task {task.name!r} lacks {', '.join(missing)}")

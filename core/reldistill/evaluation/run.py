@@ -1,0 +1,195 @@
+"""Evaluating an encoder on a task: search, choose, write the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from reldistill.checkpoint.durable import replace_durably
+from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
+from reldistill.errors import ReldistillError, UsageError
+from reldistill.eval_task import EvalTask
+from reldistill.evaluation.cells import CellResult
+from reldistill.evaluation.choice import choose, statistics_of
+from reldistill.evaluation.config import EvalConfig
+from reldistill.evaluation.data import DataSource
+from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
+from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY
+from reldistill.evaluation.reporter import EvalReporter
+from reldistill.evaluation.search import SUBMISSION, Search
+from reldistill.local_path import local_path
+from reldistill.registry import Provided, Registry, blame
+from reldistill.run_files import RUNS, STUDENT
+from reldistill.stop import Stop
+
+__all__ = ["FORMAT", "RESULT", "EvalResult", "evaluate"]
+
+FORMAT = 1
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """``file`` holds ``content``. ``already_there``: every cell of it had been finished before."""
+
+    file: Path
+    content: Mapping[str, Any]
+    already_there: bool
+
+
+def evaluate(
+    task_name: str,
+    config: EvalConfig,
+    registry: Registry | None = None,
+    reporter: EvalReporter | None = None,
+    *,
+    stop: Stop | None = None,
+    share: tuple[int, int] = (0, 1),
+) -> EvalResult | None:
+    """Fine-tune in each cell of the grid, choose, and write ``result.json``.
+
+    Each finished cell is a file, and is not done again. With ``share`` ``(n, of)`` only every ``of``-th cell is done, and
+    the result is None: who calls it with ``(0, 1)`` behind them gathers it.
+
+    Raises:
+        Stopped: what had been finished stays; the same call does the rest.
+        UsageError: the task, the model or an option is wrong.
+        DataError: rows are missing or broken.
+        PluginError: the task's plugin failed.
+        CheckpointError: the model's weights cannot be read.
+        ReldistillError: the training of each seed diverged.
+    """
+    registry, reporter, stop = registry or Registry.installed(), reporter or EvalReporter(), stop or Stop()
+    provided = registry.tasks.get(task_name)
+    plan = config.resolved(provided.thing)
+    encoder = locate_encoder(config.model, registry)
+    if config.predict is not None and provided.thing.family != "glue":
+        raise UsageError(f"--predict test: {task_name} has labels for its test rows", hint="It is for GLUE's server.")
+    device = resolve_device(config.device)
+    source = DataSource(_data_folder(config.data_dir))
+    search = Search(
+        provided.thing, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop
+    )
+    with blame(provided.source, f"the task {task_name!r}"):
+        search.load()
+        protocol = _protocol(search)
+        folder = _folder(config, encoder) / f"{task_name}-{_identity(search, protocol)}"
+        results, made = _cells(search, folder, share)
+    if share != (0, 1):
+        return None
+    content = _content(provided, search, protocol, results)
+    file = folder / RESULT
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        replace_durably(file, text.encode())
+    if plan.predict_test:
+        best = folder / "predictions" / content["best_run"]["cell"] / SUBMISSION
+        _copy(best, folder.parent / SUBMISSION)
+    return EvalResult(file, content, already_there=not made)
+
+
+def _copy(files: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted(files.iterdir()):
+        replace_durably(folder / file.name, file.read_bytes())
+
+
+def _cells(search: Search, folder: Path, share: tuple[int, int]) -> tuple[list[CellResult], int]:
+    """The results of this share of the grid, and how many had to be made."""
+    (folder / "cells").mkdir(parents=True, exist_ok=True)
+    cells = search.cells[share[0] :: share[1]]
+    there = {cell: CellResult.read(folder / "cells", cell) for cell in cells}
+    if search.plan.predict_test:
+        there = {cell: found if found is not None and found.test_predicted else None for cell, found in there.items()}
+    todo = [cell for cell in cells if there[cell] is None]
+    search.reporter.begins(search.task.name, search.encoder.name, len(cells), len(cells) - len(todo))
+    for cell in todo:
+        result = search.run(cell, folder / "predictions" / cell.name)
+        result.write(folder / "cells")
+        there[cell] = result
+        search.reporter.finished(search.task.name, result, search.task.main_metric)
+    return [result for result in there.values() if result is not None], len(todo)
+
+
+def _data_folder(text: str | None) -> Path | None:
+    if text is None:
+        return None
+    folder = local_path(text)
+    if not folder.is_dir():
+        raise UsageError(f"--data-dir {text}: no such folder", hint="Give the folder that holds the task's files.")
+    return folder
+
+
+def _folder(config: EvalConfig, encoder: EvaluatedEncoder) -> Path:
+    """``--output``, else ``eval/`` in the folder of the run that made the student, else one named after the model."""
+    if config.output is not None:
+        return local_path(config.output)
+    if encoder.folder.name == STUDENT and (encoder.folder.parent / "config.toml").is_file():
+        return Path(os.path.relpath(encoder.folder.parent)) / "eval"
+    return RUNS / "eval" / f"{encoder.name}-{encoder.sha256[:8]}"
+
+
+def _protocol(search: Search) -> dict[str, Any]:
+    """What a score depends on, beside the cell."""
+    plan = search.plan
+    return {
+        "train_languages": list(plan.train_languages), "languages": list(plan.languages),
+        "max_length": plan.max_length, "batch_size": plan.batch_size, "warmup": WARMUP, "weight_decay": WEIGHT_DECAY,
+        "adam": [0.9, BETA2, EPSILON], "clip": CLIP, "precision": precision_name(search.precision),
+        "chosen_on": sorted({e.split for e in search.selection}), "scored_on": sorted({e.split for e in search.evaluations}),
+        "best_epoch": search.task.best_epoch,
+    }  # fmt: skip
+
+
+def _identity(search: Search, protocol: Mapping[str, Any]) -> str:
+    """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one."""
+    test = {name for name in search.source.used if "test" in name and search.plan.predict_test}
+    data = {name: found for name, found in search.source.used.items() if name not in test}
+    depends_on = [search.encoder.sha256, search.encoder.tokenizer_sha256, search.as_it_is, data, protocol]
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _content(
+    provided: Provided[EvalTask], search: Search, protocol: Mapping[str, Any], results: list[CellResult]
+) -> dict[str, Any]:
+    task, chosen = search.task, choose(results)
+    best = max(chosen, key=lambda r: float("-inf") if r.selection is None else r.selection)
+    if all(r.losses and r.losses[-1] is None for r in results):
+        raise ReldistillError(
+            f"{task.name}: the training diverged in every cell",
+            hint="Pass smaller --learning-rates, or --precision fp32.",
+        )
+    setting = chosen[0].cell
+    return {
+        "format": FORMAT, "task": task.name, "family": task.family, "main_metric": task.main_metric,
+        "model": search.encoder.describe(), "selected": {"learning_rate": setting.learning_rate, "epochs": setting.epochs},
+        "scores": statistics_of(chosen, mean_of_all=len(task.languages) > 1),
+        "best_run": {"cell": best.cell.name, "selection": best.selection, "epoch": best.epoch, "scores": dict(best.scores)},
+        "protocol": {**protocol, "seeds": list(search.plan.seeds), "selection": _in_words(search)},
+        "grid": [
+            {"cell": r.cell.name, "learning_rate": r.cell.learning_rate, "epochs": r.cell.epochs, "seed": r.cell.seed,
+             "selection": r.selection, "epoch": r.epoch, "losses": list(r.losses), "seconds": r.seconds}
+            for r in sorted(results, key=lambda r: r.cell)
+        ],
+        "rows": {f"{split}/{language}": len(rows) for (split, language), rows in sorted(search._rows.items())},
+        "data": dict(sorted(search.source.used.items())),
+        "plugin": str(provided.source),
+        "versions": {name: version(name) for name in ("reldistill", "torch", "transformers", "tokenizers")},
+    }  # fmt: skip
+
+
+def _in_words(search: Search) -> str:
+    if search.as_it_is:
+        return "none: the model was scored as it is"
+    where = " and ".join(sorted({e.split for e in search.selection}))
+    of = f" of {len(search.selection)} languages as one pool" if len(search.selection) > 1 else ""
+    epoch = "; of each run the best epoch" if search.task.best_epoch else ""
+    same = {e.split for e in search.selection} >= {e.split for e in search.evaluations}
+    caveat = ". The same rows are reported, as in the paper's tables of dev results" if same else ""
+    return f"learning rate and epochs with the best median {search.task.main_metric} over seeds on {where}{of}{epoch}{caveat}"
