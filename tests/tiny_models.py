@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoModelForSequenceClassification,
     BertConfig,
     BertModel,
     PreTrainedModel,
@@ -116,6 +117,17 @@ def make_teacher(
         model = XLMRobertaModel(XLMRobertaConfig(**sizes, max_position_embeddings=positions + 2, type_vocab_size=1))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_classifier(folder: Path, encoder: Path, labels: Sequence[str]) -> Path:
+    """A fine-tuned checkpoint: the encoder with a head whose outputs have these names, in this order."""
+    torch.manual_seed(1)
+    names = dict(enumerate(labels))
+    model: Any = AutoModelForSequenceClassification.from_pretrained(
+        encoder, id2label=names, label2id={label: number for number, label in names.items()}
+    )
+    model.save_pretrained(folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from hostile_plugins import GOOD_RELATION, PluginFolder
 from reldistill_cli.main import app
 
-BUILT_IN = ["layers", "relations", "teachers"]
+BUILT_IN = ["layers", "relations", "tasks", "teachers"]
 
 
 @pytest.fixture

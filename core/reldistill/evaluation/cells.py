@@ -48,7 +48,7 @@ class CellResult:
         content = {
             "learning_rate": self.cell.learning_rate, "epochs": self.cell.epochs, "seed": self.cell.seed,
             "selection": self.selection, "scores": {name: dict(scores) for name, scores in self.scores.items()},
-            "epoch": self.epoch, "losses": self.losses, "seconds": round(self.seconds, 2), "test_predicted": self.test_predicted,
+            "epoch": self.epoch, "losses": self.losses, "seconds": self.seconds, "test_predicted": self.test_predicted,
         }  # fmt: skip
         replace_durably(folder / f"{self.cell.name}.json", (json.dumps(content, indent=1) + "\n").encode())
 

@@ -143,7 +143,7 @@ class Search:
         finally:
             restore_random_state(drawn, self.device)
         finite = tuple(loss if loss == loss and abs(loss) != float("inf") else None for loss in losses)
-        seconds = time.monotonic() - began
+        seconds = round(time.monotonic() - began, 2)
         return CellResult(cell, selection, scores, epoch, finite, seconds, self.plan.predict_test)
 
     def _trained(self, model: Any, cell: Cell) -> tuple[list[float], int, float | None]:

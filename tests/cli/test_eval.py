@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import MakeTeacher
+from written_tasks import write_rte
+
+MINICTL = Path(sys.executable).with_name("minictl")
+
+
+def minictl(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([MINICTL, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def options(teacher: MakeTeacher, here: Path) -> list[object]:
+    data = write_rte(here / "data")
+    return [
+        "--model", teacher("bert"), "--data-dir", data, "--learning-rates", "1e-3", "--epochs", 1, "--seeds", "1,2",
+        "--max-length", 40, "--output", "out", "--device", "cpu",
+    ]  # fmt: skip
+
+
+def test_scores_are_shown_and_with_json_are_one_object(options: list[object]) -> None:
+    shown = minictl("eval", "rte", *options)
+    assert shown.returncode == 0, shown.stderr
+    assert "accuracy" in shown.stdout
+    assert "rte lr0.001-epochs1-seed1: accuracy" in shown.stderr
+    again = minictl("eval", "rte", *options, "--json")
+    (result,) = json.loads(again.stdout)["results"]
+    assert result["already_there"]
+    assert f"{result['scores']['dev']['accuracy']['median']:.2f}" in shown.stdout
+
+
+@pytest.mark.slow
+def test_processes_share_the_cells_and_the_result_is_that_of_one(options: list[object], here: Path) -> None:
+    shared = minictl("eval", "rte", *options, "--nproc", 2, "--json")
+    assert shared.returncode == 0, shared.stderr
+    options[options.index("out")] = "alone"
+    alone = minictl("eval", "rte", *options, "--json")
+    first, second = (json.loads(done.stdout)["results"][0]["scores"] for done in (shared, alone))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["rta"], 2, "Did you mean rte?"),
+        (["rte", "--seeds", "one"], 2, "--seeds one: must be whole numbers"),
+        (["rte", "--seeds", "1,1"], 2, "one twice"),
+        (["rte", "--learning-rates", "30"], 2, "below 1"),
+        (["rte", "--quick"], 2, "--quick chooses"),
+        (["rte", "glue"], 2, "named twice"),
+        (["mrpc"], 3, "msr_paraphrase_train.txt"),
+    ],
+)
+def test_a_mistake_is_one_message_with_its_exit_code(
+    options: list[object], arguments: list[str], code: int, said: str
+) -> None:
+    done = minictl("eval", arguments[0], *options, *arguments[1:])
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.count("error:") == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_help_is_there_without_torch() -> None:
+    code = (
+        "import sys, typer.main, typer.testing, reldistill_cli.main as cli\n"
+        "shown = typer.testing.CliRunner().invoke(cli.app, ['eval', '--help'])\n"
+        "print(shown.exit_code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "0 False", done.stderr

@@ -1,0 +1,196 @@
+"""Evaluations of a second or two, on real files, with real models."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import MakeTeacher
+from reldistill import DataError, UsageError
+from reldistill.errors import Stopped
+from reldistill.evaluation.cells import CellResult
+from reldistill.evaluation.config import EvalConfig
+from reldistill.evaluation.reporter import EvalReporter
+from reldistill.evaluation.run import EvalResult, evaluate
+from reldistill.stop import Stop
+from tiny_models import save_classifier
+from written_tasks import write_rte, write_xnli
+
+
+class Listener(EvalReporter):
+    def __init__(self, stop: Stop | None = None, at: int = 0) -> None:
+        self.cells: list[str] = []
+        self.finished_before: list[int] = []
+        self._stop, self._at = stop, at
+
+    def begins(self, task: str, model: str, cells: int, finished: int) -> None:
+        self.finished_before.append(finished)
+
+    def finished(self, task: str, result: CellResult, metric: str) -> None:
+        self.cells.append(result.cell.name)
+        if self._stop is not None and len(self.cells) == self._at:
+            self._stop.request()
+
+
+@pytest.fixture
+def config(teacher: MakeTeacher, here: Path) -> EvalConfig:
+    return EvalConfig(
+        model=str(teacher("bert")), data_dir=str(write_rte(here / "data")), learning_rates=(1e-3, 5e-3), epochs=(2,),
+        seeds=(1, 2), max_length=40, batch_size=8, precision="fp32", output="out",
+    )  # fmt: skip
+
+
+def run(task: str, config: EvalConfig, listener: Listener | None = None) -> EvalResult:
+    result = evaluate(task, config, reporter=listener)
+    assert result is not None
+    return result
+
+
+def without_seconds(content: Any) -> Any:
+    return json.loads(json.dumps(content), object_hook=lambda o: {k: v for k, v in o.items() if k != "seconds"})
+
+
+def test_each_cell_is_fine_tuned_and_the_result_says_what_was_chosen_how_and_from_what(config: EvalConfig) -> None:
+    listener = Listener()
+    result = run("rte", config, listener)
+    content = json.loads(result.file.read_text())
+    assert content == json.loads(json.dumps(result.content))
+    assert len(listener.cells) == len(content["grid"]) == 4
+    assert content["selected"]["epochs"] == 2
+    assert len(content["scores"]["dev"]["accuracy"]["values"]) == 2
+    assert content["rows"] == {"dev/en": 12, "train/en": 24}
+    assert set(content["data"]) == {"RTE/dev.tsv", "RTE/train.tsv"}
+    assert "reported, as in the paper's tables" in content["protocol"]["selection"]
+    assert all(cell["losses"][-1] < cell["losses"][0] for cell in content["grid"])
+
+
+def test_a_model_learns_what_can_be_learned(config: EvalConfig, here: Path) -> None:
+    more = write_rte(here / "more", train=96, dev=24)
+    result = run("rte", replace(config, data_dir=str(more), learning_rates=(2e-3,), epochs=(8,), seeds=(1,)))
+    assert result.content["scores"]["dev"]["accuracy"]["median"] > 90
+
+
+def test_finished_cells_are_not_done_again_and_a_larger_grid_does_only_what_is_new(config: EvalConfig) -> None:
+    first = run("rte", config)
+    written = first.file.stat().st_mtime_ns
+    again = Listener()
+    second = run("rte", config, again)
+    assert (again.cells, again.finished_before, second.already_there) == ([], [4], True)
+    assert second.file == first.file
+    assert second.file.stat().st_mtime_ns == written
+    more = Listener()
+    run("rte", replace(config, seeds=(1, 2, 3)), more)
+    assert more.cells == ["lr0.001-epochs2-seed3", "lr0.005-epochs2-seed3"]
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_very_result_it_would_have_had(config: EvalConfig) -> None:
+    stop = Stop()
+    with pytest.raises(Stopped):
+        evaluate("rte", config, reporter=Listener(stop, at=1), stop=stop)
+    rest = Listener()
+    gone_on = run("rte", config, rest)
+    assert len(rest.cells) == 3
+    alone = run("rte", replace(config, output="alone"))
+    assert without_seconds(gone_on.content) == without_seconds(alone.content)
+
+
+def test_shares_of_the_grid_are_apart_and_together_all_of_it(config: EvalConfig) -> None:
+    shares = [Listener(), Listener()]
+    for number, listener in enumerate(shares):
+        assert evaluate("rte", config, reporter=listener, share=(number, 2)) is None
+    assert sorted(shares[0].cells + shares[1].cells) == sorted(c["cell"] for c in run("rte", config).content["grid"])
+    assert len(shares[0].cells) == 2
+
+
+def test_the_predictions_that_are_written_are_those_that_were_scored(config: EvalConfig) -> None:
+    result = run("rte", replace(config, learning_rates=(5e-3,), seeds=(1,)))
+    (file,) = (result.file.parent / "predictions").glob("*/dev.tsv")
+    said = [line.split("\t")[1] for line in file.read_text().splitlines()[1:]]
+    gold = [line.split("\t")[3] for line in Path("data/RTE/dev.tsv").read_text().splitlines()[1:]]
+    right = 100 * sum(a == b for a, b in zip(said, gold, strict=True)) / len(gold)
+    assert result.content["scores"]["dev"]["accuracy"]["median"] == pytest.approx(right, abs=1e-12)
+
+
+def test_the_file_for_the_server_has_a_label_by_name_for_each_test_row(config: EvalConfig) -> None:
+    one = replace(config, learning_rates=(5e-3,), seeds=(1,))
+    run("rte", one)
+    listener = Listener()
+    run("rte", replace(one, predict="test"), listener)
+    assert len(listener.cells) == 1  # what was finished without them has no predictions of test rows
+    lines = Path("out/submission/RTE.tsv").read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    assert [line.split("\t")[0] for line in lines[1:]] == [str(n) for n in range(12)]
+    assert {line.split("\t")[1] for line in lines[1:]} <= {"entailment", "not_entailment"}
+
+
+def test_another_model_other_rows_or_another_length_is_another_result(config: EvalConfig, teacher: MakeTeacher) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,), epochs=(1,))
+    folders = {run("rte", one).file.parent, run("rte", replace(one, max_length=30)).file.parent}
+    folders.add(run("rte", replace(one, model=str(teacher("roberta")))).file.parent)
+    with Path("data/RTE/train.tsv").open("a") as file:
+        file.write("99\tA.\tB.\tentailment\n")
+    folders.add(run("rte", one).file.parent)
+    assert len(folders) == 4
+
+
+def test_xnli_is_chosen_on_all_languages_as_one_pool_and_scored_on_each(teacher: MakeTeacher, here: Path) -> None:
+    config = EvalConfig(
+        model=str(teacher("xlm-r")), data_dir=str(write_xnli(here / "data")), learning_rates=(1e-3,), epochs=(3,), seeds=(1,),
+        languages=("en", "es", "de"), batch_size=4, max_length=40, precision="fp32", output="out",
+    )  # fmt: skip
+    content = run("xnli", config).content
+    assert list(content["scores"]) == ["en", "es", "de", "mean"]
+    values = [content["scores"][language]["accuracy"]["values"][0] for language in ("en", "es", "de")]
+    assert content["scores"]["mean"]["accuracy"]["values"][0] == pytest.approx(sum(values) / 3)
+    assert content["protocol"]["chosen_on"] == ["dev"]
+    assert content["protocol"]["scored_on"] == ["test"]
+    assert 1 <= content["grid"][0]["epoch"] <= 3
+    assert content["rows"]["train/en"] == 12
+    all_ = run("xnli", replace(config, train_languages=("en", "es"), score_on="dev")).content
+    assert all_["rows"]["train/es"] == 12
+    assert all_["protocol"]["scored_on"] == ["dev"]
+
+
+def test_a_fine_tuned_model_is_scored_as_it_is(config: EvalConfig, here: Path, teacher: MakeTeacher) -> None:
+    save_classifier(here / "tuned", teacher("bert"), ["entailment", "not_entailment"])
+    (here / "tuned/tokenizer.json").write_bytes((teacher("bert") / "tokenizer.json").read_bytes())
+    (here / "tuned/tokenizer_config.json").write_bytes((teacher("bert") / "tokenizer_config.json").read_bytes())
+    content = run("rte", replace(config, model="tuned", epochs=(0,))).content
+    assert content["rows"] == {"dev/en": 12}
+    assert content["protocol"]["selection"].startswith("none")
+    assert content["grid"][0]["losses"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"model": "nowhere/"}, UsageError, "nowhere"),
+        ({"model": None}, UsageError, "leads to no student"),
+        ({"data_dir": "nowhere"}, UsageError, "no such folder"),
+        ({"max_length": 999}, UsageError, "has positions for 64"),
+        ({"languages": ("fr",)}, UsageError, "has no rows in 'fr'"),
+        ({"data_dir": "out"}, DataError, "no train rows of rte"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_trained(
+    config: EvalConfig, changes: dict[str, Any], kind: type[Exception], message: str, here: Path
+) -> None:
+    (here / "out").mkdir()
+    with pytest.raises(kind, match=message):
+        evaluate("rte", replace(config, **changes))
+
+
+def test_the_last_distilled_student_is_taken_where_no_model_is_named(
+    config: EvalConfig, teacher: MakeTeacher, here: Path
+) -> None:
+    run_folder = here / "runs/mine"
+    run_folder.mkdir(parents=True)
+    (run_folder / "config.toml").write_text("")
+    (run_folder / "student").symlink_to(teacher("bert"))
+    (here / "runs/latest").symlink_to("mine")
+    result = run("rte", replace(config, model=None, output=None, learning_rates=(1e-3,), seeds=(1,), epochs=(1,)))
+    assert result.content["model"]["layers"] == 3
