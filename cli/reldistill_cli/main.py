@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reldistill_cli.commands import bench, config, data, demo, distill, doctor, eval, plan, plugins, runs
+from reldistill_cli.commands import bench, config, data, demo, distill, doctor, eval, plan, plugins, report, runs
 from reldistill_cli.failures import GuardedGroup, show_tracebacks
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)
 app.command("eval")(eval.evaluate_tasks)
+app.command("report")(report.command)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

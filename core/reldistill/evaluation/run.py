@@ -22,16 +22,14 @@ from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
 from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY
 from reldistill.evaluation.reporter import EvalReporter
+from reldistill.evaluation.result_file import FORMAT, RESULT_NAME
 from reldistill.evaluation.search import SUBMISSION, Search
 from reldistill.local_path import local_path
 from reldistill.registry import Provided, Registry, blame
 from reldistill.run_files import RUNS, STUDENT
 from reldistill.stop import Stop
 
-__all__ = ["FORMAT", "RESULT", "EvalResult", "evaluate"]
-
-FORMAT = 1
-RESULT = "result.json"
+__all__ = ["EvalResult", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def evaluate(
     if share != (0, 1):
         return None
     content = _content(provided, search, protocol, results)
-    file = folder / RESULT
+    file = folder / RESULT_NAME
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     if not file.is_file() or file.read_text(encoding="utf-8") != text:
         replace_durably(file, text.encode())

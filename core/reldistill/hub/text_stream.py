@@ -23,6 +23,9 @@ SHUFFLE_BUFFER = 1_000
 """Documents of each configuration that wait in memory to be drawn in random order."""
 PARALLEL_FILES = 10
 """Files that are read at the same time, over all configurations; more would only delay the first document."""
+CLIENT_GONE = "client has been closed"
+"""The HTTP client's RuntimeError for a request while huggingface_hub replaces the client, as it does after a lost connection."""
+
 RECONNECTS = 3
 """How often a read that lost its connection starts anew; each time the client waits for about half a minute."""
 
@@ -225,7 +228,7 @@ def _reading(source: HubText, step: Callable[[], Result]) -> Result:
         refused = refusal(error, "data set", source.repo_id, source.revision)
         if refused is not None:
             message, hint = refused
-        elif isinstance(error, ConnectionError | TimeoutError | transport_errors()):
+        elif isinstance(error, ConnectionError | TimeoutError | transport_errors()) or CLIENT_GONE in str(error):
             message = f"lost the connection to the Hugging Face Hub while reading the data set '{source.short_name}': {in_one_line(error)}"
             hint = _offline_hint(source)
         else:  # pyarrow's errors of broken files are ValueErrors; RuntimeError: a data set that is a script
