@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 from tiny_models import SENTENCES
 
-__all__ = ["write_rte", "write_xnli"]
+__all__ = ["write_rte", "write_squad", "write_xnli"]
 
 
 def write_rte(folder: Path, *, train: int = 24, dev: int = 12) -> Path:
@@ -47,3 +48,18 @@ def write_xnli(folder: Path, languages: tuple[str, ...] = ("en", "es", "de"), *,
         ]
         (folder / "multinli" / f"multinli.train.{language}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def write_squad(file: Path, questions: int = 24, *, some_without: bool = True) -> Path:
+    """Questions in SQuAD's layout: the answer is always the name in brackets, and a third may have none."""
+    paragraphs = []
+    for n in range(questions):
+        name, without = f"lamp {n}", some_without and n % 3 == 2
+        context = f"{SENTENCES[n % 10]} " + ("" if without else f"It is ({name}). ") + SENTENCES[(n + 3) % 10]
+        answers = [] if without else [{"text": name, "answer_start": context.index(name)}]
+        entry = {"id": f"q{n}", "question": "What is it?", "answers": answers, "is_impossible": without}
+        paragraphs.append({"context": context, "qas": [entry]})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"version": "v2.0", "data": [{"title": "Quay", "paragraphs": paragraphs}]}
+    file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return file

@@ -25,7 +25,7 @@ def evaluate_tasks(
         list[str],
         typer.Argument(
             metavar="TASK...",
-            help="cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte, wnli, glue (all of these), xnli, or a plugin's.",
+            help="cola, sst2, mrpc, stsb, qqp, mnli, qnli, rte, wnli, glue (all of these), squad2, xnli, mlqa, or a plugin's.",
             show_default=False,
         ),
     ],
@@ -56,7 +56,9 @@ def evaluate_tasks(
     ] = None,
     score_on: Annotated[
         Literal["test", "dev"] | None,
-        typer.Option(help="dev scores the rows that models are chosen by. (default: as the paper reports the task)"),
+        typer.Option(
+            help="dev scores development sets in place of test sets. (default: as the paper reports the task)"
+        ),
     ] = None,
     predict: Annotated[
         Literal["test"] | None, typer.Option(help="test writes the files that GLUE's server takes.")

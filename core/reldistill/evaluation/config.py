@@ -34,7 +34,7 @@ class EvalConfig:
     train_on_all: bool = False
     """Train on the rows of all languages: translate-train-all."""
     score_on: Literal["test", "dev"] | None = None
-    """None: what the task reports; ``dev``: the rows that models are chosen by."""
+    """None: what the task reports; ``dev``: development sets in place of test sets."""
     predict: Literal["test"] | None = None
     max_length: int | None = None
     batch_size: int | None = None
@@ -65,7 +65,7 @@ class EvalConfig:
         ``quick``: the largest learning rate, which suits small models, the middle of the numbers of epochs, one seed.
         """
         for language in (*(self.languages or ()), *(self.train_languages or ())):
-            if language not in task.languages:
+            if not set(language.split("-")) <= set(task.languages) or language.count("-") > 1:
                 raise UsageError(
                     f"{task.name} has no rows in {language!r}", hint=f"It has {', '.join(task.languages)}."
                 )

@@ -76,9 +76,8 @@ class Search:
     @property
     def evaluations(self) -> list[Evaluation]:
         """The rows that are reported."""
-        if self.plan.score_on_dev:
-            return self.selection
-        return list(self.task.evaluations(self.plan.languages))
+        found = list(self.task.evaluations(self.plan.languages))
+        return [replace(e, split=e.split.replace("test", "dev")) for e in found] if self.plan.score_on_dev else found
 
     @property
     def predicted(self) -> list[Evaluation]:
