@@ -82,6 +82,8 @@ def _said_by_the_first(error: BaseException) -> bool:
 
 
 def _stopped_message(error: Stopped) -> str:
+    if error.kept is not None:
+        return f"{error}; {error.kept}. The same command goes on from there."
     if error.saved_step is None:
         return f"{error}, before anything new was trained. The same command does it again."
     how = "The same command without --resume goes" if error.resume_given else "The same command goes"

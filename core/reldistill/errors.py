@@ -63,7 +63,7 @@ class Stopped(KeyboardInterrupt):
 
     Exit code 75, after Ctrl-C 130. No :class:`ReldistillError`: nothing went wrong. Like its base it passes through code
     that catches every ``Exception``. ``saved_step``: where the run goes on, None where nothing had been trained.
-    ``resume_given``: the same call would go back to what its ``resume`` says.
+    ``kept``: what stays of work that has no steps, as a clause. ``resume_given``: the same call would go back to what its ``resume`` says.
     """
 
     exit_code = 75
@@ -73,6 +73,7 @@ class Stopped(KeyboardInterrupt):
         self.by = by
         self.exit_code = exit_code
         self.saved_step: int | None = None
+        self.kept: str | None = None
         self.resume_given = False
 
 

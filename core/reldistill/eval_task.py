@@ -105,6 +105,10 @@ class EvalTask(Protocol):
         """What is scored and reported, each apart; where there are several languages, their mean is reported too."""
         ...
 
+    def predicted(self) -> Sequence[Evaluation]:
+        """Rows without labels that a server scores; empty where the task has none."""
+        ...
+
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """Rows of a split: ``train``, or one that :meth:`selection` or :meth:`evaluations` name, or ``test``.
 

@@ -1,1 +1,1 @@
-"""The built-in relations, layer strategies and teachers, found by entry points as anybody else's."""
+"""The built-in relations, layer strategies, teachers and tasks, found by entry points as anybody else's."""

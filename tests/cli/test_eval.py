@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,24 @@ def test_processes_share_the_cells_and_the_result_is_that_of_one(options: list[o
     alone = minictl("eval", "rte", *options, "--json")
     first, second = (json.loads(done.stdout)["results"][0]["scores"] for done in (shared, alone))
     assert first == second
+
+
+@pytest.mark.slow
+def test_a_signal_ends_it_with_75_and_the_same_command_does_the_rest(options: list[object], here: Path) -> None:
+    words = [str(MINICTL), "eval", "rte", *map(str, options), "--seeds", "1,2,3,4,5,6,7,8"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list((here / "out").glob("*/cells/*.json")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        output, said = process.communicate(timeout=60)
+    assert (process.returncode, output) == (75, "")
+    assert "of 8 fine-tuning runs of rte are finished. The same command goes on from there." in said
+    rest = minictl("eval", "rte", *options, "--seeds", "1,2,3,4,5,6,7,8", "--json")
+    assert "finished before" in rest.stderr
+    assert len(json.loads(rest.stdout)["results"][0]["grid"]) == 8
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, ElectraConfig, ElectraModel
 
+from conftest import MakeTeacher
 from hostile_plugins import PluginFolder
 from random_states import random_states
 from reldistill import (
@@ -29,6 +30,8 @@ from reldistill import (
 )
 from reldistill.distillation import DistillResult
 from reldistill.encoder import load_teacher
+from reldistill.evaluation.config import EvalConfig
+from reldistill.evaluation.run import evaluate
 from reldistill.layers import check_pairs
 from tiny_models import make_tokenizer, padded
 
@@ -188,3 +191,23 @@ def test_an_electra_is_distilled_with_all_three_examples(
     assert type(student) is ElectraModel
     words = AutoTokenizer.from_pretrained(result.student)("The harbour was quiet.", return_tensors="pt")
     assert student(**words).last_hidden_state.shape == (1, words["input_ids"].shape[1], 12)
+
+
+# ---- tasks --------------------------------------------------------------------------------------------------------
+
+
+def test_the_task_of_the_example_is_learned_chosen_and_scored(
+    registry: Registry, teacher: MakeTeacher, here: Path
+) -> None:
+    (here / "data").mkdir()
+    lines = [f"the gull {n} is {('at rest', 'furious')[n % 2]}\t{('calm', 'angry')[n % 2]}" for n in range(24)]
+    for split in ("train", "dev"):
+        (here / "data" / f"{split}.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n")
+    config = EvalConfig(
+        model=str(teacher("bert")), data_dir="data", learning_rates=(3e-3,), epochs=(8,), seeds=(1,), max_length=40,
+        batch_size=8, precision="fp32", output="out",
+    )  # fmt: skip
+    result = evaluate("tone", config, registry)
+    assert result is not None
+    assert result.content["scores"]["dev"]["f1"]["median"] > 90
+    assert "example-reldistill-tasks" in result.content["plugin"]

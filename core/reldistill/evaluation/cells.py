@@ -30,9 +30,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What came of it. ``selection``: the main metric on the rows that choose, None where it is not defined.
+    """What came of it.
 
-    ``epoch``: the one whose model was scored. ``losses``: mean training loss of each epoch. ``seconds``: all of the cell.
+    ``selection``: the main metric on the rows that choose, None where it is not defined. ``epoch``: the one whose model was
+    scored, 0 where the training diverged: then ``scores`` is empty. ``losses``: mean training loss of each epoch.
+    ``seconds``: all of the cell.
     """
 
     cell: Cell

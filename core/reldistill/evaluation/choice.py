@@ -36,7 +36,13 @@ def statistics_of(chosen: Sequence[CellResult], *, mean_of_all: bool) -> dict[st
 
     ``mean_of_all``: also the mean over the evaluations of each metric, of each seed, under the name ``mean``.
     """
-    by_seed = [{name: dict(scores) for name, scores in result.scores.items()} for result in chosen]
+    names = {name: tuple(scores) for result in chosen for name, scores in result.scores.items()}
+    if not names:
+        return {}
+    by_seed: list[dict[str, dict[str, float | None]]] = [
+        {name: {m: result.scores.get(name, {}).get(m) for m in metrics} for name, metrics in names.items()}
+        for result in chosen
+    ]
     if mean_of_all:
         for scores in by_seed:
             scores["mean"] = _mean(scores)
@@ -47,9 +53,8 @@ def statistics_of(chosen: Sequence[CellResult], *, mean_of_all: bool) -> dict[st
 
 
 def _mean(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, float | None]:
-    first = next(iter(scores.values()))
     means: dict[str, float | None] = {}
-    for metric in first:
+    for metric in next(iter(scores.values())):
         values = [of[metric] for of in scores.values()]
         there = [value for value in values if value is not None]
         means[metric] = fmean(there) if len(there) == len(values) else None

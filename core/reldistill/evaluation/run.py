@@ -13,7 +13,7 @@ from typing import Any
 
 from reldistill.checkpoint.durable import replace_durably
 from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
-from reldistill.errors import ReldistillError, UsageError
+from reldistill.errors import ReldistillError, Stopped, UsageError
 from reldistill.eval_task import EvalTask
 from reldistill.evaluation.cells import CellResult
 from reldistill.evaluation.choice import choose, statistics_of
@@ -67,8 +67,8 @@ def evaluate(
     provided = registry.tasks.get(task_name)
     plan = config.resolved(provided.thing)
     encoder = locate_encoder(config.model, registry)
-    if config.predict is not None and provided.thing.family != "glue":
-        raise UsageError(f"--predict test: {task_name} has labels for its test rows", hint="It is for GLUE's server.")
+    if config.predict is not None and not provided.thing.predicted():
+        raise UsageError(f"--predict test: {task_name} has no rows without labels", hint="It is for GLUE's server.")
     device = resolve_device(config.device)
     source = DataSource(_data_folder(config.data_dir))
     search = Search(
@@ -107,8 +107,14 @@ def _cells(search: Search, folder: Path, share: tuple[int, int]) -> tuple[list[C
         there = {cell: found if found is not None and found.test_predicted else None for cell, found in there.items()}
     todo = [cell for cell in cells if there[cell] is None]
     search.reporter.begins(search.task.name, search.encoder.name, len(cells), len(cells) - len(todo))
-    for cell in todo:
-        result = search.run(cell, folder / "predictions" / cell.name)
+    for number, cell in enumerate(todo):
+        try:
+            result = search.run(cell, folder / "predictions" / cell.name)
+        except Stopped as stopped:
+            stopped.kept = (
+                f"{len(cells) - len(todo) + number} of {len(cells)} fine-tuning runs of {search.task.name} are finished"
+            )
+            raise
         result.write(folder / "cells")
         there[cell] = result
         search.reporter.finished(search.task.name, result, search.task.main_metric)
@@ -147,9 +153,7 @@ def _protocol(search: Search) -> dict[str, Any]:
 
 def _identity(search: Search, protocol: Mapping[str, Any]) -> str:
     """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one."""
-    test = {name for name in search.source.used if "test" in name and search.plan.predict_test}
-    data = {name: found for name, found in search.source.used.items() if name not in test}
-    depends_on = [search.encoder.sha256, search.encoder.tokenizer_sha256, search.as_it_is, data, protocol]
+    depends_on = [search.encoder.sha256, search.encoder.tokenizer_sha256, search.as_it_is, search.data, protocol]
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -158,7 +162,7 @@ def _content(
 ) -> dict[str, Any]:
     task, chosen = search.task, choose(results)
     best = max(chosen, key=lambda r: float("-inf") if r.selection is None else r.selection)
-    if all(r.losses and r.losses[-1] is None for r in results):
+    if not any(r.epoch for r in results):
         raise ReldistillError(
             f"{task.name}: the training diverged in every cell",
             hint="Pass smaller --learning-rates, or --precision fp32.",
@@ -175,8 +179,8 @@ def _content(
              "selection": r.selection, "epoch": r.epoch, "losses": list(r.losses), "seconds": r.seconds}
             for r in sorted(results, key=lambda r: r.cell)
         ],
-        "rows": {f"{split}/{language}": len(rows) for (split, language), rows in sorted(search._rows.items())},
-        "data": dict(sorted(search.source.used.items())),
+        "rows": {f"{split}/{language}": len(rows) for (split, language), rows in sorted(search.loaded.items())},
+        "data": dict(sorted(search.data.items())),
         "plugin": str(provided.source),
         "versions": {name: version(name) for name in ("reldistill", "torch", "transformers", "tokenizers")},
     }  # fmt: skip

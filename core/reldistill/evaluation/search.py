@@ -14,6 +14,7 @@ from reldistill.checkpoint.durable import replace_durably
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.errors import UsageError
 from reldistill.evaluation.cells import Cell, CellResult
+from reldistill.evaluation.data import content_sha256
 from reldistill.evaluation.encoded_cache import encoded_once
 from reldistill.evaluation.fine_tuning import Recipe, fine_tune
 from reldistill.evaluation.inference import infer
@@ -50,7 +51,10 @@ class Search:
     precision: torch.dtype
     reporter: EvalReporter
     stop: Stop
-    _rows: dict[tuple[str, str], Dataset] = field(default_factory=dict, init=False)
+    data: dict[str, str] = field(default_factory=dict, init=False)
+    """What the scores come from -> SHA-256."""
+    loaded: dict[tuple[str, str], Dataset] = field(default_factory=dict, init=False)
+    """Split and language -> rows."""
     _encoded: dict[tuple[str, str], Encoded] = field(default_factory=dict, init=False)
 
     @property
@@ -82,17 +86,17 @@ class Search:
     @property
     def predicted(self) -> list[Evaluation]:
         """The rows without labels that are predicted for a server."""
-        if not self.plan.predict_test:
-            return []
-        found = [replace(e, split=e.split.replace("dev", "test")) for e in self.task.evaluations(self.task.languages)]
-        return [replace(e, name=f"test-{e.name}" if len(found) > 1 else "test") for e in found]
+        return list(self.task.predicted()) if self.plan.predict_test else []
 
     def load(self) -> None:
         """Read and tokenise all rows that will be needed: what is missing is said before anything is trained."""
         if not self.as_it_is:
             for language in self.plan.train_languages:
                 self.rows("train", language)
-        for evaluation in (*self.selection, *self.evaluations, *self.predicted):
+        for evaluation in (*self.selection, *self.evaluations):
+            self.rows(evaluation.split, evaluation.language)
+        self.data = dict(self.source.used)
+        for evaluation in self.predicted:
             self.rows(evaluation.split, evaluation.language)
         longest = _longest(self.encoder.config)
         if longest is not None and self.plan.max_length > longest:
@@ -103,16 +107,16 @@ class Search:
 
     def rows(self, split: str, language: str) -> Dataset:
         """Rows of a split, read once."""
-        if (split, language) not in self._rows:
-            self._rows[split, language] = self.task.load(self.source, split, language)
-        return self._rows[split, language]
+        if (split, language) not in self.loaded:
+            self.loaded[split, language] = self.task.load(self.source, split, language)
+        return self.loaded[split, language]
 
     def encoded(self, split: str, language: str) -> Encoded:
         """The same as features, tokenised once for all cells, and for all searches on this machine."""
         if (split, language) not in self._encoded:
             rows = self.rows(split, language)
             key = {
-                "task": self.task.name, "rows": _content(rows), "tokenizer": self.encoder.tokenizer_sha256,
+                "task": self.task.name, "rows": content_sha256(rows), "tokenizer": self.encoder.tokenizer_sha256,
                 "max_length": self.plan.max_length,
             }  # fmt: skip
             length = self.plan.max_length
@@ -133,11 +137,11 @@ class Search:
             model.to(self.device)  # type: ignore[arg-type]
             losses, epoch, selection = self._trained(model, cell)
             scores: dict[str, Scores] = {}
-            for evaluation in self.evaluations:
+            for evaluation in self.evaluations if epoch else []:
                 outputs = self._infer(model, evaluation)
                 scores[evaluation.name] = self._score(outputs, evaluation)
                 self._write(predictions, outputs, evaluation)
-            for evaluation in self.predicted:
+            for evaluation in self.predicted if epoch else []:
                 self._write(predictions / SUBMISSION, self._infer(model, evaluation), evaluation)
         finally:
             restore_random_state(drawn, self.device)
@@ -146,9 +150,12 @@ class Search:
         return CellResult(cell, selection, scores, epoch, finite, seconds, self.plan.predict_test)
 
     def _trained(self, model: Any, cell: Cell) -> tuple[list[float], int, float | None]:
-        """Losses, the epoch whose weights the model has now, and its score on the rows that choose."""
+        """Losses, the epoch whose weights the model has now, and its score on the rows that choose.
+
+        Where the training diverged and no epoch is worth scoring, epoch 0 and no score.
+        """
         if self.as_it_is:
-            return [], 0, self._select(model)
+            return [], 1, self._select(model)
         best: tuple[float, int, dict[str, torch.Tensor]] | None = None
 
         def after_epoch(epoch: int) -> None:
@@ -175,7 +182,7 @@ class Search:
             model.load_state_dict(best[2])
             return losses, best[1], None if best[0] == float("-inf") else best[0]
         if losses[-1] != losses[-1]:
-            return losses, len(losses), None  # it diverged
+            return losses, 0, None
         return losses, len(losses), self._select(model)
 
     def _training(self) -> Encoded:
@@ -225,18 +232,6 @@ def _longest(config: Any) -> int | None:
         return None
     behind_padding = config.model_type in ("roberta", "xlm-roberta", "camembert")
     return positions - int(config.pad_token_id) - 1 if behind_padding else positions
-
-
-def _content(rows: Dataset) -> str:
-    """A hash of the rows themselves, whatever file they came from."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for name in sorted(rows.column_names):
-        digest.update(name.encode() + b"\0")
-        for value in rows[name]:
-            digest.update(repr(value).encode() + b"\0")
-    return digest.hexdigest()
 
 
 def _joined(parts: Sequence[Encoded]) -> Encoded:

@@ -174,7 +174,7 @@ def _check_task(task: Any) -> None:
     ):
         if not isinstance(getattr(task, name, None), kind):
             raise TypeError(f"task {task.name!r}: {name} must be of type {kind.__name__}")
-    methods = ("selection", "evaluations", "load", "model", "encode", "score", "predictions")
+    methods = ("selection", "evaluations", "predicted", "load", "model", "encode", "score", "predictions")
     missing = [method for method in methods if not callable(getattr(task, method, None))]
     if missing:
         raise TypeError(f"task {task.name!r} lacks {', '.join(missing)}")

@@ -23,7 +23,10 @@ __all__ = ["GLUE", "GlueTask"]
 SERVER_FILES = {
     ("mnli", "test_matched"): "MNLI-m.tsv",
     ("mnli", "test_mismatched"): "MNLI-mm.tsv",
-} | {(name, "test"): f"{layout.folder}.tsv" for name, layout in LAYOUTS.items()}
+    ("mnli", "test_ax"): "AX.tsv",
+} | {(name, "test"): f"{layout.folder}.tsv" for name, layout in LAYOUTS.items() if name != "mnli"}
+"""Task and split -> what gluebenchmark.com calls the file."""
+
 BY_NAME = ("mnli", "qnli", "rte")
 
 LEARNING_RATES = (1e-5, 1.5e-5, 2e-5, 3e-5, 5e-5)
@@ -45,6 +48,10 @@ class GlueTask(SentenceTask):
     def evaluations(self, languages: Sequence[str]) -> Sequence[Evaluation]:
         """The development set; of MNLI both, apart."""
         return [Evaluation(name, split) for name, split in self.dev]
+
+    def predicted(self) -> Sequence[Evaluation]:
+        """The test rows; with MNLI's also the diagnostic ones, which are predicted by its model."""
+        return [Evaluation(split, split) for name, split in SERVER_FILES if name == self.name]
 
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """``train``, ``dev`` or ``test``; of MNLI ``dev_matched`` and so on."""

@@ -49,6 +49,9 @@ LAYOUTS: Mapping[str, Layout] = {
     )
 }
 
+DIAGNOSTIC = "test_ax"
+"""The diagnostic rows, which have MNLI's labels."""
+
 SAVED = {
     "dev": ("validation", "dev"),
     "dev_matched": ("validation_matched",),
@@ -64,6 +67,8 @@ def read_split(layout: Layout, labels: Sequence[str], source: DataSource, split:
     from datasets import Dataset
 
     names = SAVED.get(split, (split,))
+    if split == DIAGNOSTIC:
+        return _diagnostic(layout, labels, source)
     if source.folder is None:
         return _from_saved(layout, labels, source.hub(HUB, layout.task, names[0]), f"{HUB}:{layout.task}", split)
     places = _places(layout, source.folder)
@@ -76,6 +81,20 @@ def read_split(layout: Layout, labels: Sequence[str], source: DataSource, split:
     if saved is not None:
         return _from_saved(layout, labels, saved, str(source.folder), split)
     raise source.missing(f"{split} rows of {layout.task}", _tree(layout, split))
+
+
+def _diagnostic(layout: Layout, labels: Sequence[str], source: DataSource) -> Dataset:
+    from datasets import Dataset
+
+    if source.folder is None:
+        return _from_saved(layout, labels, source.hub(HUB, "ax", "test"), f"{HUB}:ax", DIAGNOSTIC)
+    file = source.find(["diagnostic.tsv"], ["", "diagnostic", "AX", "MNLI", "glue_data/diagnostic", "glue/diagnostic"])
+    if file is not None:
+        return Dataset.from_dict(_columns(layout, labels, read_tsv(source.note(file)), file, DIAGNOSTIC))
+    saved = source.saved(["test"], ["ax", "glue/ax"])
+    if saved is not None:
+        return _from_saved(layout, labels, saved, str(source.folder), DIAGNOSTIC)
+    raise source.missing("diagnostic rows of GLUE", "diagnostic/diagnostic.tsv\nax/test*.parquet")
 
 
 def _places(layout: Layout, root: Path) -> list[str]:

@@ -76,6 +76,10 @@ class ReadingTask:
     def evaluations(self, languages: Sequence[str]) -> Sequence[Evaluation]:
         """See :class:`reldistill.EvalTask`."""
 
+    def predicted(self) -> Sequence[Evaluation]:
+        """None."""
+        return []
+
     @abstractmethod
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """See :class:`reldistill.EvalTask`."""

@@ -60,6 +60,10 @@ class SentenceTask:
     def evaluations(self, languages: Sequence[str]) -> Sequence[Evaluation]:
         """See :class:`reldistill.EvalTask`."""
 
+    def predicted(self) -> Sequence[Evaluation]:
+        """None."""
+        return []
+
     @abstractmethod
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """See :class:`reldistill.EvalTask`."""

@@ -38,3 +38,10 @@ def test_a_score_that_is_not_defined_for_a_seed_is_not_defined_for_all_of_them()
     found = statistics_of(chosen, mean_of_all=True)
     assert found["de"]["accuracy"] == {"median": None, "mean": None, "low": None, "high": None, "values": [None, 70.0]}
     assert found["mean"]["accuracy"]["values"] == [None, 76.5]
+
+
+def test_a_seed_that_diverged_leaves_the_statistics_undefined_and_the_others_values_there() -> None:
+    chosen = [result(1e-5, 3, 1, 80.0, dev=80.0), result(1e-5, 3, 2, None)]
+    assert statistics_of(chosen, mean_of_all=False)["dev"]["accuracy"]["values"] == [80.0, None]
+    assert statistics_of(chosen, mean_of_all=False)["dev"]["accuracy"]["median"] is None
+    assert statistics_of([result(1e-5, 3, 2, None)], mean_of_all=True) == {}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from conftest import MakeTeacher
-from reldistill import DataError, UsageError
+from reldistill import DataError, ReldistillError, UsageError
 from reldistill.errors import Stopped
 from reldistill.evaluation.cells import CellResult
 from reldistill.evaluation.config import EvalConfig
@@ -194,3 +196,31 @@ def test_the_last_distilled_student_is_taken_where_no_model_is_named(
     (here / "runs/latest").symlink_to("mine")
     result = run("rte", replace(config, model=None, output=None, learning_rates=(1e-3,), seeds=(1,), epochs=(1,)))
     assert result.content["model"]["layers"] == 3
+
+
+def test_training_that_diverges_in_every_cell_is_said(config: EvalConfig) -> None:
+    broken = Path("broken")
+    shutil.copytree(str(config.model), broken)
+    weights = load_file(broken / "model.safetensors")
+    weights[next(name for name in weights if name.endswith("layer.0.attention.self.query.weight"))][:] = float("nan")
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ReldistillError, match="diverged in every cell"):
+        evaluate("rte", replace(config, model=str(broken), learning_rates=(1e-3,), seeds=(1,)))
+
+
+def test_mnli_has_files_for_both_test_sets_and_the_diagnostic_rows(teacher: MakeTeacher, here: Path) -> None:
+    (here / "glue/MNLI").mkdir(parents=True)
+    (here / "glue/diagnostic").mkdir()
+    labels = ("entailment", "neutral", "contradiction")
+    rows = "".join(f"{n}\tA man.\tA boy {n}.\t{labels[n % 3]}\n" for n in range(6))
+    for split in ("train", "dev_matched", "dev_mismatched"):
+        (here / f"glue/MNLI/{split}.tsv").write_text(f"index\tsentence1\tsentence2\tgold_label\n{rows}")
+    for file in ("MNLI/test_matched.tsv", "MNLI/test_mismatched.tsv", "diagnostic/diagnostic.tsv"):
+        (here / "glue" / file).write_text("index\tsentence1\tsentence2\n0\tA man.\tA boy.\n1\tA cat.\tA car.\n")
+    config = EvalConfig(
+        model=str(teacher("bert")), data_dir="glue", learning_rates=(1e-3,), epochs=(1,), seeds=(1,), max_length=40,
+        batch_size=4, predict="test", output="out",
+    )  # fmt: skip
+    assert set(run("mnli", config).content["scores"]) == {"matched", "mismatched"}
+    written = sorted(file.name for file in Path("out/submission").iterdir())
+    assert written == ["AX.tsv", "MNLI-m.tsv", "MNLI-mm.tsv"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reldistill.errors import DataError, in_one_line
+from reldistill.evaluation.data.content import content_sha256
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -84,8 +85,9 @@ class DataSource:
                 f"cannot read {repo}{f':{config}' if config else ''} ({split}) from the Hugging Face Hub: {in_one_line(error)}",
                 hint="To go on offline, pass --data-dir with a folder of the official files.",
             ) from error
-        self.used[f"{repo}:{config or 'default'}/{split}"] = str(found._fingerprint)
-        return found
+        self.used[f"{repo}:{config or 'default'}/{split}"] = content_sha256(found)
+        rows: Dataset = found
+        return rows
 
     def missing(self, what: str, tree: str) -> DataError:
         """The error for files that are not there, with the tree that is expected."""
