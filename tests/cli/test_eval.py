@@ -74,7 +74,6 @@ def test_a_signal_ends_it_with_75_and_the_same_command_does_the_rest(options: li
         (["rte", "--seeds", "one"], 2, "--seeds one: must be whole numbers"),
         (["rte", "--seeds", "1,1"], 2, "one twice"),
         (["rte", "--learning-rates", "30"], 2, "below 1"),
-        (["rte", "--quick"], 2, "--quick chooses"),
         (["rte", "glue"], 2, "named twice"),
         (["mrpc"], 3, "msr_paraphrase_train.txt"),
     ],

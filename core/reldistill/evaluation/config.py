@@ -56,23 +56,22 @@ class EvalConfig:
         for name in ("max_length", "batch_size"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-        if self.quick and (self.learning_rates or self.epochs):
-            raise UsageError("--quick chooses learning rate and epochs itself", hint="Leave it out, or them.")
 
     def resolved(self, task: EvalTask) -> EvalPlan:
         """With the task's defaults filled in. Raises :class:`UsageError` for a language that it does not have.
 
-        ``quick``: the largest learning rate, which suits small models, the middle of the numbers of epochs, one seed.
+        ``quick``: one seed, and where they are not given the largest learning rate, which suits small models, and the middle
+        of the numbers of epochs.
         """
         for language in (*(self.languages or ()), *(self.train_languages or ())):
             if not set(language.split("-")) <= set(task.languages) or language.count("-") > 1:
                 raise UsageError(
                     f"{task.name} has no rows in {language!r}", hint=f"It has {', '.join(task.languages)}."
                 )
-        rates, epochs, seeds = self.learning_rates or task.learning_rates, self.epochs or task.epochs, self.seeds
+        rates, epochs, seeds = task.learning_rates, task.epochs, self.seeds
         if self.quick:
-            rates, epochs = (max(rates),), (sorted(epochs)[len(epochs) // 2],)
-            seeds = seeds[:1]
+            rates, epochs, seeds = (max(rates),), (sorted(epochs)[len(epochs) // 2],), seeds[:1]
+        rates, epochs = self.learning_rates or rates, self.epochs or epochs
         if epochs == (0,):
             rates, seeds = rates[:1], seeds[:1]
         return EvalPlan(

@@ -12,7 +12,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from conftest import MakeTeacher
-from reldistill import DataError, ReldistillError, UsageError
+from reldistill import DataError, Registry, ReldistillError, UsageError
 from reldistill.errors import Stopped
 from reldistill.evaluation.cells import CellResult
 from reldistill.evaluation.config import EvalConfig
@@ -224,3 +224,19 @@ def test_mnli_has_files_for_both_test_sets_and_the_diagnostic_rows(teacher: Make
     assert set(run("mnli", config).content["scores"]) == {"matched", "mismatched"}
     written = sorted(file.name for file in Path("out/submission").iterdir())
     assert written == ["AX.tsv", "MNLI-m.tsv", "MNLI-mm.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "rates", "epochs"),
+    [
+        ("rte", {}, (5e-5,), (5,)),
+        ("cola", {}, (5e-5,), (25,)),
+        ("squad2", {"epochs": (1, 2)}, (9e-5,), (1, 2)),
+        ("xnli", {"learning_rates": (1e-5,)}, (1e-5,), (5,)),
+    ],
+)
+def test_quick_is_one_setting_and_one_seed_but_for_what_is_given(
+    task: str, given: dict[str, Any], rates: tuple[float, ...], epochs: tuple[int, ...]
+) -> None:
+    plan = EvalConfig(quick=True, **given).resolved(Registry.installed().tasks.get(task).thing)
+    assert (plan.learning_rates, plan.epochs, plan.seeds) == (rates, epochs, (1,))
