@@ -90,9 +90,11 @@ impl Unigram {
                 reach(length, self.tokens.scores[id as usize], id);
                 covered |= length == character.len_utf8();
             }
-            if !covered {
+            let (end, score) = (start + character.len_utf8(), so_far + self.unknown_score);
+            // As in the library, the lack of an unknown token is an error only where it would be taken.
+            if !covered && (best[end].start == NOWHERE || score > best[end].score) {
                 let id = self.unknown.ok_or("a character is in no token, and the model has no unknown token")?;
-                reach(character.len_utf8(), self.unknown_score, id);
+                best[end] = Best { score, start, id };
             }
         }
         let (mut path, mut end) = (Vec::new(), text.len());
@@ -256,6 +258,15 @@ mod tests {
             for id in 0..=vocabulary.len() as u32 {
                 prop_assert_eq!(ours.id_to_token(id), theirs.id_to_token(id));
             }
+        }
+    }
+
+    #[test]
+    fn without_an_unknown_token_a_character_that_only_a_longer_token_has_is_refused_only_where_it_stands_alone() {
+        let (ours, theirs) = both(&json!({"type": "Unigram", "vocab": [["ba", -1.0], ["b", -1.0]]}));
+        let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+        for (text, allowed) in [("ba", true), ("bba", true), ("a", false), ("baa", false)] {
+            assert_eq!((ours.tokenize(text).is_ok(), theirs.tokenize(text).is_ok()), (allowed, allowed), "{text}");
         }
     }
 
