@@ -151,6 +151,17 @@ def test_bytes_that_are_no_utf_8_are_said_with_their_place(registry: Registry, t
         load(registry, "rte", tmp_path)
 
 
+def test_what_separates_lines_elsewhere_is_text_within_a_sentence(registry: Registry, tmp_path: Path) -> None:
+    text = ROWS["rte"].replace("A.", "A\rb\u2028c\x85d.")
+    (tmp_path / "train.tsv").write_bytes(text.encode())
+    assert load(registry, "rte", tmp_path)["text"] == ["A\rb\u2028c\x85d.", "C."]
+
+
+def test_the_lines_that_are_cut_in_qqps_own_files_are_left_out(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text(ROWS["qqp"] + "3\t5\t6\tWhat\n4\t7\t8\tOh?\tNo?\t0\n")
+    assert load(registry, "qqp", tmp_path)["text"] == ["Why?", "Who?", "Oh?"]
+
+
 def test_the_folder_of_another_task_is_not_taken_for_this_one(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "WNLI").mkdir()
     (tmp_path / "WNLI/train.tsv").write_text(ROWS["rte"])

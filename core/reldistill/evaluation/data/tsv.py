@@ -10,17 +10,20 @@ from reldistill.errors import DataError
 __all__ = ["read_tsv"]
 
 
-def read_tsv(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, str]]:
+def read_tsv(
+    path: Path, columns: Sequence[str] | None = None, *, leave_out_short: bool = False
+) -> list[dict[str, str]]:
     """The rows of a file, by the names of its first line, or by ``columns`` where the first line is a row.
 
+    ``leave_out_short``: rows with too few columns are left out, where the official file is known to have some.
     A byte order mark is left out and CRLF is one line end; columns behind the named ones are dropped.
 
     Raises:
         DataError: the file is not UTF-8, or a row has fewer columns than there are names: which row, and what stands there.
     """
     try:
-        # Not splitlines(), which also cuts at characters that stand within a sentence.
-        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
+        # Neither splitlines() nor a text file's lines, which also end at characters that stand within a sentence.
+        lines = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8: byte {error.start:,}", hint="Download it again.") from error
     if lines and not lines[-1]:
@@ -33,6 +36,8 @@ def read_tsv(path: Path, columns: Sequence[str] | None = None) -> list[dict[str,
     rows = []
     for number, line in enumerate(lines[first:], start=first + 1):
         cells = line.split("\t")
+        if len(cells) < len(columns) and leave_out_short:
+            continue
         if len(cells) < len(columns):
             raise DataError(
                 f"{path}, line {number}: {len(cells)} columns, {len(columns)} are expected ({', '.join(columns)}): {line[:80]!r}",
