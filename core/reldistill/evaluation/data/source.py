@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["DataSource"]
 
 
+CONVERTED = "refs/convert/parquet"
+"""Where the Hub keeps, as Parquet, what a repository makes by a script, which nobody runs any more."""
+
+
 @dataclass
 class DataSource:
     """``folder`` in an official layout, or None for the Hub. ``used``: what was read -> SHA-256 of it."""
@@ -79,7 +83,12 @@ class DataSource:
         from datasets import load_dataset
 
         try:
-            found: Any = load_dataset(repo, config, split=split)
+            try:
+                found: Any = load_dataset(repo, config, split=split)
+            except RuntimeError as error:
+                if "scripts are no longer supported" not in str(error):
+                    raise
+                found = load_dataset(repo, config, split=split, revision=CONVERTED)
         except Exception as error:
             raise DataError(
                 f"cannot read {repo}{f':{config}' if config else ''} ({split}) from the Hugging Face Hub: {in_one_line(error)}",
