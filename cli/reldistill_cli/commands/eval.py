@@ -44,7 +44,9 @@ def evaluate_tasks(
         str | None,
         typer.Option(help="To choose from: 3,5; 0 scores a fine-tuned model as it is. (default: the paper's)"),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Each setting once with each.")] = ",".join(map(str, SEEDS)),
+    seeds: Annotated[
+        str | None, typer.Option(help=f"Each setting once with each. (default: {','.join(map(str, SEEDS))})")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="One sensible setting and one seed in place of the search.")
     ] = False,
@@ -90,7 +92,7 @@ def evaluate_tasks(
         data_dir=data_dir,
         learning_rates=None if learning_rates is None else numbers(float, learning_rates, "--learning-rates"),
         epochs=None if epochs is None else numbers(int, epochs, "--epochs"),
-        seeds=numbers(int, seeds, "--seeds"),
+        seeds=None if seeds is None else numbers(int, seeds, "--seeds"),
         quick=quick,
         languages=None if languages in (None, "all") else words(languages or ""),
         train_languages=None if train_languages in (None, "all") else words(train_languages or ""),
@@ -117,13 +119,15 @@ def evaluate_tasks(
 
 
 def _run(tasks: list[str], config: EvalConfig, stop: Stop) -> list[dict[str, Any]]:
-    from reldistill.evaluation.run import evaluate
+    from reldistill.evaluation.run import evaluate, plan_of
     from reldistill.registry import Registry
     from reldistill_cli.eval_progress import EvalScreen
 
     share = (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if under_torchrun() else (0, 1)
     registry = Registry.installed(warn=warn)
     names = _expanded(tasks, registry)
+    for name in names:
+        plan_of(registry.tasks.get(name).thing, config)  # what one of them refuses is said before another is trained
     found = []
     with EvalScreen() as reporter:
         for name in names:

@@ -25,7 +25,7 @@ class Cell:
     @property
     def name(self) -> str:
         """``lr3e-05-epochs5-seed1``."""
-        return f"lr{self.learning_rate:g}-epochs{self.epochs}-seed{self.seed}"
+        return f"lr{self.learning_rate!r}-epochs{self.epochs}-seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CellResult:
 
     ``selection``: the main metric on the rows that choose, None where it is not defined. ``epoch``: the one whose model was
     scored, 0 where the training diverged: then ``scores`` is empty. ``losses``: mean training loss of each epoch.
-    ``seconds``: all of the cell.
+    ``seconds``: all of the cell. ``predicted``: SHA-256 of the rows without labels that were predicted too.
     """
 
     cell: Cell
@@ -43,14 +43,14 @@ class CellResult:
     epoch: int
     losses: tuple[float | None, ...]
     seconds: float
-    test_predicted: bool = False
+    predicted: str | None = None
 
     def write(self, folder: Path) -> None:
         """``NAME.json``; it appears whole."""
         content = {
             "learning_rate": self.cell.learning_rate, "epochs": self.cell.epochs, "seed": self.cell.seed,
             "selection": self.selection, "scores": {name: dict(scores) for name, scores in self.scores.items()},
-            "epoch": self.epoch, "losses": self.losses, "seconds": self.seconds, "test_predicted": self.test_predicted,
+            "epoch": self.epoch, "losses": self.losses, "seconds": self.seconds, "predicted": self.predicted,
         }  # fmt: skip
         replace_durably(folder / f"{self.cell.name}.json", (json.dumps(content, indent=1) + "\n").encode())
 
@@ -61,7 +61,7 @@ class CellResult:
             content: dict[str, Any] = json.loads((folder / f"{cell.name}.json").read_text(encoding="utf-8"))
             return cls(
                 cell, content["selection"], content["scores"], content["epoch"], tuple(content["losses"]),
-                content["seconds"], content["test_predicted"],
+                content["seconds"], content["predicted"],
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             return None

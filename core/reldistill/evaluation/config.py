@@ -14,7 +14,7 @@ __all__ = ["SEEDS", "EvalConfig", "EvalPlan", "numbers", "words"]
 
 Number = TypeVar("Number", int, float)
 
-SEEDS = (1, 2, 3)
+SEEDS: tuple[int, ...] = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class EvalConfig:
     learning_rates: tuple[float, ...] | None = None
     epochs: tuple[int, ...] | None = None
     """0 alone: the model has been fine-tuned already, and is scored as it is."""
-    seeds: tuple[int, ...] = SEEDS
+    seeds: tuple[int, ...] | None = None
     quick: bool = False
     languages: tuple[str, ...] | None = None
     train_languages: tuple[str, ...] | None = None
@@ -49,8 +49,8 @@ class EvalConfig:
                 raise UsageError(f"--{name.replace('_', '-')}: none, or one twice", hint="Give each value once: 1,2,3.")
         if any(not 0 < rate < 1 for rate in self.learning_rates or ()):
             raise UsageError("--learning-rates: each must be above 0 and below 1", hint="For example 2e-5,3e-5.")
-        if any(number < 0 for number in (*(self.epochs or ()), *self.seeds)):
-            raise UsageError("--epochs and --seeds: must be at least 0")
+        if any(not 0 <= number < 2**31 for number in (*(self.epochs or ()), *(self.seeds or ()))):
+            raise UsageError("--epochs and --seeds: must be at least 0 and below 2,147,483,648")
         if self.epochs is not None and 0 in self.epochs and len(self.epochs) > 1:
             raise UsageError("--epochs 0 stands alone", hint="It scores a fine-tuned model as it is.")
         for name in ("max_length", "batch_size"):
@@ -60,7 +60,7 @@ class EvalConfig:
     def resolved(self, task: EvalTask) -> EvalPlan:
         """With the task's defaults filled in. Raises :class:`UsageError` for a language that it does not have.
 
-        ``quick``: one seed, and where they are not given the largest learning rate, which suits small models, and the middle
+        ``quick``: where they are not given, one seed, the largest learning rate, which suits small models, and the middle
         of the numbers of epochs.
         """
         for language in (*(self.languages or ()), *(self.train_languages or ())):
@@ -68,10 +68,10 @@ class EvalConfig:
                 raise UsageError(
                     f"{task.name} has no rows in {language!r}", hint=f"It has {', '.join(task.languages)}."
                 )
-        rates, epochs, seeds = task.learning_rates, task.epochs, self.seeds
+        rates, epochs, seeds = task.learning_rates, task.epochs, SEEDS
         if self.quick:
             rates, epochs, seeds = (max(rates),), (sorted(epochs)[len(epochs) // 2],), seeds[:1]
-        rates, epochs = self.learning_rates or rates, self.epochs or epochs
+        rates, epochs, seeds = self.learning_rates or rates, self.epochs or epochs, self.seeds or seeds
         if epochs == (0,):
             rates, seeds = rates[:1], seeds[:1]
         return EvalPlan(

@@ -76,7 +76,9 @@ class EvaluatedEncoder:
     def tokenizer_sha256(self) -> str:
         """Of the tokenizer as it is used."""
         backend: Any = getattr(self.tokenizer, "backend_tokenizer")  # noqa: B009 - not in the base's type
-        return hashlib.sha256(backend.to_str().encode()).hexdigest()
+        tokenizer: Any = self.tokenizer
+        beside = [tokenizer.model_input_names, tokenizer.truncation_side]
+        return hashlib.sha256((backend.to_str() + json.dumps(beside)).encode()).hexdigest()
 
     @cached_property
     def parameters(self) -> int:

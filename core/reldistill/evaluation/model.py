@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from safetensors import SafetensorError
+
 from reldistill.encoder.quiet import quiet_transformers
 from reldistill.errors import CheckpointError, UsageError, in_one_line
 
@@ -44,12 +46,15 @@ def model_with_head(
             config.id2label = dict(enumerate(labels)) if labels else {0: "score"}
             config.label2id = {label: i for i, label in config.id2label.items()}
             config.problem_type = "single_label_classification" if labels else "regression"
+        else:
+            config.num_labels = 2  # start and end
+        fresh = None if fine_tuned else kinds[head].from_config(config)
         with quiet_transformers():
             model, report = kinds[head].from_pretrained(
                 checkpoint, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True,
                 ignore_mismatched_sizes=not fine_tuned,
             )  # fmt: skip
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{checkpoint} cannot be read: {in_one_line(error)}") from error
     if fine_tuned:
         if missing := [name for name in report["missing_keys"] if "pooler" not in name]:
@@ -58,6 +63,11 @@ def model_with_head(
                 hint="Fine-tune it: leave out --epochs 0.",
             )
         _reorder(model, order)
+    if fresh is not None:  # a head that the checkpoint has is another task's
+        own = dict(model.named_parameters())
+        for name, parameter in fresh.named_parameters():
+            if not name.startswith(f"{model.base_model_prefix}."):
+                own[name].data.copy_(parameter.data)
     result: PreTrainedModel = model
     return result
 

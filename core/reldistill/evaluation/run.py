@@ -11,13 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from reldistill.checkpoint.durable import replace_durably
 from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
 from reldistill.errors import ReldistillError, Stopped, UsageError
 from reldistill.eval_task import EvalTask
 from reldistill.evaluation.cells import CellResult
 from reldistill.evaluation.choice import choose, statistics_of
-from reldistill.evaluation.config import EvalConfig
+from reldistill.evaluation.config import EvalConfig, EvalPlan
 from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
 from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY
@@ -29,7 +31,7 @@ from reldistill.registry import Provided, Registry, blame
 from reldistill.run_files import RUNS, STUDENT
 from reldistill.stop import Stop
 
-__all__ = ["EvalResult", "evaluate"]
+__all__ = ["EvalResult", "evaluate", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ def evaluate(
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or EvalReporter(), stop or Stop()
     provided = registry.tasks.get(task_name)
-    plan = config.resolved(provided.thing)
+    plan = plan_of(provided.thing, config)
     encoder = locate_encoder(config.model, registry)
-    if config.predict is not None and not provided.thing.predicted():
-        raise UsageError(f"--predict test: {task_name} has no rows without labels", hint="It is for GLUE's server.")
     device = resolve_device(config.device)
+    if device.type == "cuda":
+        device = torch.device("cuda", share[0] % torch.cuda.device_count())
     source = DataSource(_data_folder(config.data_dir))
     search = Search(
         provided.thing, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop
@@ -98,13 +100,23 @@ def _copy(files: Path, folder: Path) -> None:
         replace_durably(folder / file.name, file.read_bytes())
 
 
+def plan_of(task: EvalTask, config: EvalConfig) -> EvalPlan:
+    """What would be done. Raises :class:`UsageError` where the task cannot do it."""
+    if config.predict is not None and not task.predicted():
+        raise UsageError(f"--predict test: {task.name} has no rows without labels", hint="It is for GLUE's server.")
+    return config.resolved(task)
+
+
 def _cells(search: Search, folder: Path, share: tuple[int, int]) -> tuple[list[CellResult], int]:
     """The results of this share of the grid, and how many had to be made."""
     (folder / "cells").mkdir(parents=True, exist_ok=True)
     cells = search.cells[share[0] :: share[1]]
     there = {cell: CellResult.read(folder / "cells", cell) for cell in cells}
     if search.plan.predict_test:
-        there = {cell: found if found is not None and found.test_predicted else None for cell, found in there.items()}
+        there = {
+            c: found if found is not None and found.predicted == search.predicted_sha256 else None
+            for c, found in there.items()
+        }
     todo = [cell for cell in cells if there[cell] is None]
     search.reporter.begins(search.task.name, search.encoder.name, len(cells), len(cells) - len(todo))
     for number, cell in enumerate(todo):
@@ -133,7 +145,10 @@ def _data_folder(text: str | None) -> Path | None:
 def _folder(config: EvalConfig, encoder: EvaluatedEncoder) -> Path:
     """``--output``, else ``eval/`` in the folder of the run that made the student, else one named after the model."""
     if config.output is not None:
-        return local_path(config.output)
+        folder = local_path(config.output)
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"--output {config.output}: is a file", hint="Give the name of a folder.")
+        return folder
     if encoder.folder.name == STUDENT and (encoder.folder.parent / "config.toml").is_file():
         return Path(os.path.relpath(encoder.folder.parent)) / "eval"
     return RUNS / "eval" / f"{encoder.name}-{encoder.sha256[:8]}"
@@ -145,7 +160,7 @@ def _protocol(search: Search) -> dict[str, Any]:
     return {
         "train_languages": list(plan.train_languages), "languages": list(plan.languages),
         "max_length": plan.max_length, "batch_size": plan.batch_size, "warmup": WARMUP, "weight_decay": WEIGHT_DECAY,
-        "adam": [0.9, BETA2, EPSILON], "clip": CLIP, "precision": precision_name(search.precision),
+        "adam": [0.9, BETA2, EPSILON], "clip": CLIP, "device": search.device.type, "precision": precision_name(search.precision),
         "chosen_on": sorted({e.split for e in search.selection}), "scored_on": sorted({e.split for e in search.evaluations}),
         "best_epoch": search.task.best_epoch,
     }  # fmt: skip
@@ -180,7 +195,7 @@ def _content(
             for r in sorted(results, key=lambda r: r.cell)
         ],
         "rows": {f"{split}/{language}": len(rows) for (split, language), rows in sorted(search.loaded.items())},
-        "data": dict(sorted(search.data.items())),
+        "data": dict(sorted(search.source.used.items())),
         "plugin": str(provided.source),
         "versions": {name: version(name) for name in ("reldistill", "torch", "transformers", "tokenizers")},
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -98,12 +100,23 @@ class Search:
         self.data = dict(self.source.used)
         for evaluation in self.predicted:
             self.rows(evaluation.split, evaluation.language)
+        tokenizer: Any = self.encoder.tokenizer
+        if self.plan.max_length < (least := tokenizer.num_special_tokens_to_add(pair=True) + 2):
+            raise UsageError(f"--max-length {self.plan.max_length}: two texts need {least} tokens at least")
         longest = _longest(self.encoder.config)
         if longest is not None and self.plan.max_length > longest:
             raise UsageError(
                 f"{self.task.name}: {self.plan.max_length} tokens, but {self.encoder.name} has positions for {longest}",
                 hint=f"Pass --max-length {longest} or less.",
             )
+
+    @property
+    def predicted_sha256(self) -> str | None:
+        """Of the rows without labels; None where none are predicted."""
+        if not self.predicted:
+            return None
+        rows = [content_sha256(self.rows(e.split, e.language)) for e in self.predicted]
+        return hashlib.sha256(" ".join(rows).encode()).hexdigest()
 
     def rows(self, split: str, language: str) -> Dataset:
         """Rows of a split, read once."""
@@ -145,9 +158,9 @@ class Search:
                 self._write(predictions / SUBMISSION, self._infer(model, evaluation), evaluation)
         finally:
             restore_random_state(drawn, self.device)
-        finite = tuple(loss if loss == loss and abs(loss) != float("inf") else None for loss in losses)
+        finite = tuple(loss if math.isfinite(loss) else None for loss in losses)
         seconds = round(time.monotonic() - began, 2)
-        return CellResult(cell, selection, scores, epoch, finite, seconds, self.plan.predict_test)
+        return CellResult(cell, selection, scores, epoch, finite, seconds, self.predicted_sha256)
 
     def _trained(self, model: Any, cell: Cell) -> tuple[list[float], int, float | None]:
         """Losses, the epoch whose weights the model has now, and its score on the rows that choose.
@@ -181,7 +194,7 @@ class Search:
         if best is not None:
             model.load_state_dict(best[2])
             return losses, best[1], None if best[0] == float("-inf") else best[0]
-        if losses[-1] != losses[-1]:
+        if not math.isfinite(losses[-1]):
             return losses, 0, None
         return losses, len(losses), self._select(model)
 

@@ -28,6 +28,8 @@ class Layout:
     folder: str
     texts: tuple[tuple[str, ...], ...]
     label: tuple[str, ...] = ("label",)
+    numbered: bool = True
+    """Whether its official files have 0 and 1 for the two labels."""
     headless: tuple[str, ...] | None = None
     """Columns of a file without a line of names, as CoLA's labelled ones are."""
 
@@ -42,9 +44,9 @@ LAYOUTS: Mapping[str, Layout] = {
         Layout("mrpc", "MRPC", (("#1 String", "#2 String"), PAIR), ("Quality", "label")),
         Layout("stsb", "STS-B", (PAIR,), ("score", "label")),
         Layout("qqp", "QQP", (("question1", "question2"),), ("is_duplicate", "label")),
-        Layout("mnli", "MNLI", (PAIR, ("premise", "hypothesis")), ("gold_label", "label")),
-        Layout("qnli", "QNLI", (("question", "sentence"),)),
-        Layout("rte", "RTE", (PAIR,)),
+        Layout("mnli", "MNLI", (PAIR, ("premise", "hypothesis")), ("gold_label", "label"), numbered=False),
+        Layout("qnli", "QNLI", (("question", "sentence"),), numbered=False),
+        Layout("rte", "RTE", (PAIR,), numbered=False),
         Layout("wnli", "WNLI", (PAIR,)),
     )
 }
@@ -88,7 +90,9 @@ def _diagnostic(layout: Layout, labels: Sequence[str], source: DataSource) -> Da
 
     if source.folder is None:
         return _from_saved(layout, labels, source.hub(HUB, "ax", "test"), f"{HUB}:ax", DIAGNOSTIC)
-    file = source.find(["diagnostic.tsv"], ["", "diagnostic", "AX", "MNLI", "glue_data/diagnostic", "glue/diagnostic"])
+    file = source.find(
+        ["diagnostic.tsv", "AX.tsv"], ["", "diagnostic", "AX", "MNLI", "glue_data/diagnostic", "glue/diagnostic"]
+    )
     if file is not None:
         return Dataset.from_dict(_columns(layout, labels, read_tsv(source.note(file)), file, DIAGNOSTIC))
     saved = source.saved(["test"], ["ax", "glue/ax"])
@@ -120,10 +124,13 @@ def _tsv(layout: Layout, file: Path, split: str) -> list[dict[str, str]]:
     headless = layout.headless if not split.startswith("test") else None
     if headless is None:
         # A few lines of QQP's own files are cut; GLUE's baselines leave them out too.
-        rows: list[dict[str, str]] = read_tsv(file, leave_out_short=layout.task == "qqp")
+        rows: list[dict[str, str]] = read_tsv(
+            file, leave_out_short=layout.task == "qqp" and not split.startswith("test")
+        )
         return rows
-    rows = read_tsv(file, headless)
-    return rows[1:] if rows and rows[0]["label"] not in ("0", "1") else rows  # some copies have names after all
+    with file.open(encoding="utf-8-sig", errors="replace") as opened:
+        named = {"sentence", "label"} <= set(opened.readline().rstrip("\r\n").split("\t"))
+    return read_tsv(file) if named else read_tsv(file, headless)  # some copies have names after all
 
 
 def _microsoft(source: DataSource, places: Sequence[str], split: str) -> tuple[list[dict[str, str]], Path] | None:
@@ -133,6 +140,8 @@ def _microsoft(source: DataSource, places: Sequence[str], split: str) -> tuple[l
     """
     name = "msr_paraphrase_test.txt" if split == "test" else "msr_paraphrase_train.txt"
     listed = source.find(["dev_ids.tsv"], places)
+    if split == "train" and listed is None and source.find(["dev.tsv"], places) is not None:
+        return None  # GLUE's dev rows are among these, and nobody says which
     if split == "dev" and listed is None:
         name = "msr_paraphrase_test.txt"
     file = source.find([name], places)
@@ -146,8 +155,15 @@ def _microsoft(source: DataSource, places: Sequence[str], split: str) -> tuple[l
 
 
 def _columns(
-    layout: Layout, labels: Sequence[str], rows: Sequence[Mapping[str, str]], file: Path, split: str
+    layout: Layout,
+    labels: Sequence[str],
+    rows: Sequence[Mapping[str, str]],
+    file: Path,
+    split: str,
+    *,
+    saved: bool = False,
 ) -> dict[str, list[Any]]:
+    numbered = layout.numbered and not saved
     if not rows:
         raise DataError(f"{file} has no rows", hint="Download it again.")
     there = rows[0].keys()
@@ -171,11 +187,13 @@ def _columns(
     if len(texts) == 2:
         columns["text_pair"] = [row[texts[1]] for row in kept]
     if label is not None:
-        columns["label"] = [_label(row[label], labels, f"{file}, row {n}") for n, row in enumerate(kept, start=1)]
+        columns["label"] = [
+            _label(row[label], labels, f"{file}, row {n}", numbered) for n, row in enumerate(kept, start=1)
+        ]
     return columns
 
 
-def _label(word: str, labels: Sequence[str], place: str) -> str | float:
+def _label(word: str, labels: Sequence[str], place: str, numbered: bool) -> str | float:
     """A label by its name, or by its number where GLUE's files have numbers; a score as a number."""
     if not labels:
         try:
@@ -184,7 +202,7 @@ def _label(word: str, labels: Sequence[str], place: str) -> str | float:
             raise DataError(f"{place}: {word!r} is no score", hint="Download the file again.") from None
     if word in labels:
         return word
-    if word in ("0", "1") and len(labels) == 2:
+    if numbered and word in ("0", "1") and len(labels) == 2:
         return labels[int(word)]
     raise DataError(f"{place}: {word!r} is no label", hint=f"Labels are {', '.join(labels)}.")
 
@@ -199,7 +217,7 @@ def _from_saved(layout: Layout, labels: Sequence[str], rows: Dataset, place: str
     values: list[Any] = list(rows[label]) if label and not split.startswith("test") else []
     if values and labels:
         if isinstance(feature, ClassLabel):
-            values = [feature.int2str(int(value)) for value in values]
+            values = ["-" if value < 0 else feature.int2str(int(value)) for value in values]
         elif not all(isinstance(value, str) for value in values):
             raise DataError(
                 f"{place}: the labels of {layout.task} are numbers without names, and what they mean would be a guess",
@@ -211,4 +229,4 @@ def _from_saved(layout: Layout, labels: Sequence[str], rows: Dataset, place: str
     for row, value in zip(table, values, strict=bool(values)):
         row["label"] = str(value).lower() if labels else str(value)
     renamed = [{("index" if name == "idx" else name): value for name, value in row.items()} for row in table]
-    return Dataset.from_dict(_columns(layout, labels, renamed, Path(place), split))
+    return Dataset.from_dict(_columns(layout, labels, renamed, Path(place), split, saved=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reldistill import Evaluation
+from reldistill import DataError, Evaluation, UsageError
 from reldistill.evaluation.question_answering.mlqa_score import mlqa_scores
 from reldistill_plugins.tasks.reading import ReadingTask
 from reldistill_plugins.tasks.reading_layout import read_mlqa, read_squad
@@ -40,7 +40,17 @@ class MlqaTask(ReadingTask):
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """``train``: SQuAD 1.1; ``dev`` and ``test``: MLQA's rows of the language, ``es`` or CONTEXT-QUESTION as ``es-en``."""
         if split == "train":
-            return read_squad(source, TRAINING, PLACES, "rajpurkar/squad", "train")
+            if language != "en":
+                raise UsageError(
+                    f"mlqa is trained on English questions, not on {language!r}", hint="Leave out --train-languages."
+                )
+            rows = read_squad(source, TRAINING, PLACES, "rajpurkar/squad", "train")
+            if without := sum(not answers for answers in rows["answers"]):
+                raise DataError(
+                    f"{without:,} training questions for MLQA have no answer: these are SQuAD 2.0's",
+                    hint="It is trained on SQuAD 1.1: put train-v1.1.json into the folder.",
+                )
+            return rows
         context, _, question = language.partition("-")
         return read_mlqa(source, split, context, question or context)
 

@@ -65,9 +65,17 @@ def _from_saved(rows: Dataset, place: str) -> Dataset:
         raise DataError(
             f"{place} has no column {' and no '.join(sorted(lacking))}", hint=f"It has {', '.join(rows.column_names)}."
         )
-    questions = []
+    questions, seen = [], set()
     for row in rows:
         answers: Any = row["answers"]
         texts, starts = tuple(answers["text"]), tuple(answers["answer_start"])
+        if row["id"] in seen or any(
+            row["context"][start : start + len(text)] != text for text, start in zip(texts, starts, strict=True)
+        ):
+            raise DataError(
+                f"{place}: question {row['id']!r} is there twice, or an answer is not where it is said to be",
+                hint="Save the data set anew from the official files.",
+            )
+        seen.add(row["id"])
         questions.append(Question(str(row["id"]), row["question"], row["context"], texts, starts))
     return as_rows(questions)

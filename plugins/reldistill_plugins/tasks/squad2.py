@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reldistill import Evaluation
+from reldistill import DataError, Evaluation
 from reldistill.evaluation.question_answering.squad_score import squad2_scores
 from reldistill_plugins.tasks.reading import ReadingTask, questions_of
 from reldistill_plugins.tasks.reading_layout import read_squad
@@ -45,7 +45,13 @@ class Squad2Task(ReadingTask):
 
     def load(self, source: DataSource, split: str, language: str) -> Dataset:
         """``train`` or ``dev``."""
-        return read_squad(source, NAMES[split], ("", "squad2", "squad", "SQuAD"), "rajpurkar/squad_v2", split)
+        rows = read_squad(source, NAMES[split], ("", "squad2", "squad", "SQuAD"), "rajpurkar/squad_v2", split)
+        if all(rows["answers"]):
+            raise DataError(
+                f"each {split} question for SQuAD 2.0 has an answer: these are SQuAD 1.1's",
+                hint=f"Put {NAMES[split][0]} into the folder.",
+            )
+        return rows
 
     def answer(self, best: BestAnswers) -> str:
         """The best span, nothing where the null odds are above 0."""

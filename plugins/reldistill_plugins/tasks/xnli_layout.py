@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reldistill.errors import DataError
@@ -135,5 +134,12 @@ def _from_saved(rows: Dataset, labels: Sequence[str], place: str) -> Dataset:
         )
     else:
         names = []
-    said = [{**row, "label": names[row["label"]] if names else row["label"]} for row in rows]
-    return _dataset(said, labels, Path(place).as_posix())
+    said = [{**row, "label": _name(row["label"], names)} for row in rows]
+    return _dataset(said, labels, place)
+
+
+def _name(label: str | int, names: Sequence[str]) -> str:
+    """``-`` for a number below zero, which says that there is no label."""
+    if isinstance(label, str):
+        return label
+    return "-" if label < 0 else names[label]

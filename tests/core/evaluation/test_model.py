@@ -32,6 +32,24 @@ def test_a_new_head_takes_the_place_of_one_for_another_task(teacher: MakeTeacher
     assert model.num_labels == 3
 
 
+def test_a_head_of_the_same_shape_is_not_taken_over_either(teacher: MakeTeacher, tmp_path: Path) -> None:
+    other = save_classifier(tmp_path / "other", teacher("bert"), ["neutral", "contradiction", "entailment"])
+    theirs = AutoModelForSequenceClassification.from_pretrained(other)
+    torch.manual_seed(5)
+    ours: Any = model_with_head("sequence-classification", other, LABELS)
+    assert not torch.equal(ours.classifier.weight, theirs.classifier.weight)
+    assert torch.equal(ours.bert.embeddings.word_embeddings.weight, theirs.bert.embeddings.word_embeddings.weight)
+    torch.manual_seed(5)
+    again: Any = model_with_head("sequence-classification", other, LABELS)
+    assert torch.equal(ours.classifier.weight, again.classifier.weight)
+
+
+def test_an_encoder_that_told_three_labels_apart_gets_a_start_and_an_end(teacher: MakeTeacher, tmp_path: Path) -> None:
+    nli = save_classifier(tmp_path / "nli", teacher("bert"), list(LABELS))
+    model: Any = model_with_head("question-answering", nli)
+    assert model(input_ids=torch.tensor([[2, 9, 3]])).start_logits.shape == (1, 3)
+
+
 def test_the_outputs_of_a_fine_tuned_model_are_put_into_the_tasks_order_by_name(
     teacher: MakeTeacher, tmp_path: Path
 ) -> None:

@@ -167,3 +167,42 @@ def test_the_folder_of_another_task_is_not_taken_for_this_one(registry: Registry
     (tmp_path / "WNLI/train.tsv").write_text(ROWS["rte"])
     with pytest.raises(DataError, match="no train rows of rte"):
         load(registry, "rte", tmp_path / "WNLI")
+
+
+@pytest.mark.parametrize("names", ["sentence\tlabel", "index\tsentence\tlabel\tsource"])
+def test_cola_with_a_line_of_names_is_read_by_them(registry: Registry, names: str, tmp_path: Path) -> None:
+    row = {"sentence": "He goes.", "label": "1", "index": "0", "source": "x"}
+    (tmp_path / "train.tsv").write_text(f"{names}\n" + "\t".join(row[n] for n in names.split("\t")) + "\n")
+    rows = load(registry, "cola", tmp_path)
+    assert (rows["text"], rows["label"]) == (["He goes."], ["acceptable"])
+
+
+def test_numbers_are_no_labels_of_a_task_whose_files_have_names(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\t0\n")
+    with pytest.raises(DataError, match="'0' is no label"):
+        load(registry, "rte", tmp_path)
+
+
+def test_training_rows_that_hold_glues_dev_rows_are_not_taken(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "msr_paraphrase_train.txt").write_bytes(ROWS["mrpc"].encode())
+    (tmp_path / "dev.tsv").write_bytes(ROWS["mrpc"].encode())
+    with pytest.raises(DataError, match="no train rows of mrpc"):
+        load(registry, "mrpc", tmp_path)
+
+
+def test_a_test_row_that_is_cut_is_an_error_since_the_server_counts_them(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text("id\tquestion1\tquestion2\n0\tWhy?\tHow?\n1\tWhat\n")
+    with pytest.raises(DataError, match="line 3"):
+        load(registry, "qqp", tmp_path, "test")
+
+
+def test_rows_whose_saved_label_is_below_zero_have_none(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "rte").mkdir()
+    features = Features(
+        sentence1=Value("string"), sentence2=Value("string"), label=ClassLabel(names=["entailment", "not_entailment"])
+    )  # fmt: skip
+    rows = Dataset.from_dict(
+        {"sentence1": ["A.", "C."], "sentence2": ["B.", "D."], "label": [-1, 0]}, features=features
+    )
+    rows.to_parquet(str(tmp_path / "rte/train.parquet"))
+    assert load(registry, "rte", tmp_path)["label"] == ["entailment"]

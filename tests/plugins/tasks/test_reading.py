@@ -126,3 +126,20 @@ def test_what_is_missing_is_said_with_the_file_that_is_expected(
     with pytest.raises(DataError) as refused:
         load(task, tmp_path, split, language)
     assert expected in str(refused.value)
+
+
+def test_the_questions_of_one_squad_are_not_taken_for_those_of_the_other(tmp_path: Path) -> None:
+    write_squad(tmp_path / "train.json")
+    with pytest.raises(DataError, match=r"these are SQuAD 2.0's"):
+        load("mlqa", tmp_path, "train")
+    write_squad(tmp_path / "train.json", some_without=False)
+    with pytest.raises(DataError, match=r"these are SQuAD 1.1's"):
+        load("squad2", tmp_path, "train")
+
+
+def test_a_saved_answer_that_is_not_where_it_is_said_to_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "squad2").mkdir()
+    rows = {"id": ["a"], "question": ["Who?"], "context": ["cc dd"], "answers": [{"text": ["dd"], "answer_start": [0]}]}
+    Dataset.from_dict(rows).to_parquet(str(tmp_path / "squad2/validation.parquet"))
+    with pytest.raises(DataError, match="not where it is said to be"):
+        load("squad2", tmp_path, "dev")

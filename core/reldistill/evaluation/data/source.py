@@ -34,7 +34,7 @@ class DataSource:
         for place in within:
             for name in names:
                 found = sorted((self.folder / place).glob(name))
-                if found and found[0].exists():
+                if found and found[0].is_file():
                     return found[0]
         return None
 
