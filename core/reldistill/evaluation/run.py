@@ -168,7 +168,13 @@ def _protocol(search: Search) -> dict[str, Any]:
 
 def _identity(search: Search, protocol: Mapping[str, Any]) -> str:
     """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one."""
-    depends_on = [search.encoder.sha256, search.encoder.tokenizer_sha256, search.as_it_is, search.data, protocol]
+    depends_on = [
+        search.encoder.sha256,
+        search.encoder.tokenizer_sha256,
+        search.as_it_is,
+        sorted(search.data.values()),
+        protocol,
+    ]
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -149,6 +149,13 @@ def test_tokenizers_that_differ_in_what_they_hand_to_the_model_are_two(config: E
     assert run("rte", replace(one, model=str(other))).file.parent != first.file.parent
 
 
+def test_the_same_files_found_from_another_folder_are_the_same_result(config: EvalConfig) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,), epochs=(1,))
+    first = run("rte", one)
+    again = run("rte", replace(one, data_dir="data/RTE"))
+    assert (again.file, again.already_there) == (first.file, True)
+
+
 def test_another_model_other_rows_or_another_length_is_another_result(config: EvalConfig, teacher: MakeTeacher) -> None:
     one = replace(config, learning_rates=(1e-3,), seeds=(1,), epochs=(1,))
     folders = {run("rte", one).file.parent, run("rte", replace(one, max_length=30)).file.parent}
