@@ -82,8 +82,8 @@ def evaluate_tasks(
 ) -> None:
     """Fine-tune an encoder on tasks and score it, as the paper does.
 
-    Each learning rate, number of epochs and seed is a cell of a search. Cells that are finished are never done again: the
-    same command goes on where it ended, and with more seeds or rates does only those.
+    Each learning rate, number of epochs and seed is a cell of a search. What is finished is kept: the same
+    command goes on where it ended, and with more seeds or rates does only those.
 
     Example: minictl eval mrpc rte --data-dir glue_data --quick
     """
@@ -159,10 +159,10 @@ def _show(results: list[dict[str, Any]]) -> None:
     for result in results:
         for evaluation, scores in result["scores"].items():
             for metric, values in scores.items():
-                numbers_ = ["-" if values[k] is None else f"{values[k]:.2f}" for k in ("median", "mean", "low", "high")]
+                shown = ["-" if values[k] is None else f"{values[k]:.2f}" for k in ("median", "mean", "low", "high")]
                 chosen = result["selected"]
                 table.add_row(
-                    result["task"], evaluation, metric, *numbers_, f"{chosen['learning_rate']:g}", str(chosen["epochs"]),
+                    result["task"], evaluation, metric, *shown, f"{chosen['learning_rate']:g}", str(chosen["epochs"]),
                     str(len(values["values"])),
                 )  # fmt: skip
     print_table(table)

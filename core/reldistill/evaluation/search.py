@@ -91,7 +91,7 @@ class Search:
         return list(self.task.predicted()) if self.plan.predict_test else []
 
     def load(self) -> None:
-        """Read and tokenise all rows that will be needed: what is missing is said before anything is trained."""
+        """Read all rows that will be needed: what is missing is said before anything is trained."""
         if not self.as_it_is:
             for language in self.plan.train_languages:
                 self.rows("train", language)
@@ -143,10 +143,8 @@ class Search:
         began = time.monotonic()
         drawn = random_state(self.device)
         try:
-            torch.manual_seed(cell.seed)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(cell.seed)  # the head
-                model = self.task.model(self.encoder.folder, fine_tuned=self.as_it_is)
+            torch.manual_seed(cell.seed)  # for the head; the training seeds anew
+            model = self.task.model(self.encoder.folder, fine_tuned=self.as_it_is)
             model.to(self.device)  # type: ignore[arg-type]
             losses, epoch, selection = self._trained(model, cell)
             scores: dict[str, Scores] = {}
