@@ -20,6 +20,7 @@ from reldistill.evaluation.data import content_sha256
 from reldistill.evaluation.encoded_cache import encoded_once
 from reldistill.evaluation.fine_tuning import Recipe, fine_tune
 from reldistill.evaluation.inference import infer
+from reldistill.evaluation.positions import longest_sequence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +104,7 @@ class Search:
         tokenizer: Any = self.encoder.tokenizer
         if self.plan.max_length < (least := tokenizer.num_special_tokens_to_add(pair=True) + 2):
             raise UsageError(f"--max-length {self.plan.max_length}: two texts need {least} tokens at least")
-        longest = _longest(self.encoder.config)
+        longest = longest_sequence(self.encoder.config)
         if longest is not None and self.plan.max_length > longest:
             raise UsageError(
                 f"{self.task.name}: {self.plan.max_length} tokens, but {self.encoder.name} has positions for {longest}",
@@ -235,14 +236,6 @@ class Search:
 
     def _pad(self) -> int:
         return int(getattr(self.encoder.tokenizer, "pad_token_id", None) or 0)
-
-
-def _longest(config: Any) -> int | None:
-    positions = getattr(config, "max_position_embeddings", None)
-    if not isinstance(positions, int) or positions < 1:
-        return None
-    behind_padding = config.model_type in ("roberta", "xlm-roberta", "camembert")
-    return positions - int(config.pad_token_id) - 1 if behind_padding else positions
 
 
 def _joined(parts: Sequence[Encoded]) -> Encoded:

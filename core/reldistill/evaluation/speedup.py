@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reldistill.errors import CheckpointError, in_one_line
+from reldistill.evaluation.positions import longest_sequence
 from reldistill.evaluation.result_file import ResultFile
 from reldistill.evaluation.speed_file import Speedup, keep_speedup, kept_speedup, this_machine
 
@@ -60,7 +61,7 @@ def measure_speedup(
             reference = AutoModel.from_config(config, dtype=torch.float32).eval()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: the model cannot be loaded: {in_one_line(error)}") from error
-    length = min(length, _positions(config))
+    length = min(length, longest_sequence(config) or length)
     speeds = inference_speed({"model": model, "reference": reference}, batch=batch, length=length, rounds=rounds)
     of_model, of_reference = speeds["model"], speeds["reference"]
     return Speedup(
@@ -68,14 +69,6 @@ def measure_speedup(
         length=length, rounds=rounds, median=of_model.median / of_reference.median,
         low=of_model.slowest / of_reference.fastest, high=of_model.fastest / of_reference.slowest,
     )  # fmt: skip
-
-
-def _positions(config: object) -> int:
-    """Tokens that a sequence may have; RoBERTa's families count positions from behind the padding's id."""
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    if "roberta" in str(getattr(config, "model_type", "")):
-        positions -= int(getattr(config, "pad_token_id", None) or 0) + 1
-    return positions
 
 
 def _folder_of(result: ResultFile) -> Path:
