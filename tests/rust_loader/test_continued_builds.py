@@ -1,6 +1,8 @@
 """Builds that were interrupted, in ways that only a process can be, end with the bytes of one that was not."""
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,9 +51,11 @@ def build(text: Path, output: Path) -> tuple[dict[str, bytes], list[Progress]]:
     return contents(output), told
 
 
-def start(text: Path, output: Path) -> "subprocess.Popen[str]":
+def start(text: Path, output: Path, **environment: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", BUILD, str(text), str(output.parent / "tokenizer.json"), str(output)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment
+    )
 
 
 def stopped_by(signal_number: int, text: Path, output: Path) -> str:
@@ -90,32 +94,41 @@ def test_a_build_that_is_killed_at_random_moments_ends_with_the_same_bytes(tmp_p
     assert contents(output) == build(text, tmp_path / "undisturbed")[0]
 
 
+KILL_BEFORE_A_NAME = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+int rename(const char *from, const char *to) {
+    static int given = 0;
+    if (strstr(to, "/corpus/") && given++ == atoi(getenv("NAMES_BEFORE_THE_KILL"))) raise(SIGKILL);
+    return ((int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename"))(from, to);
+}
+"""
+
+
 @pytest.mark.slow
-def test_a_build_that_is_killed_while_shards_get_their_names_is_continued(tmp_path: Path, text: Path) -> None:
-    output, chance, killed_there = tmp_path / "corpus", random.Random(5), 0
-    text.write_text("".join(f"{line}\n" for line in lines(40_000)))
+def test_a_build_that_is_killed_before_any_of_its_files_gets_its_name_is_continued(tmp_path: Path, text: Path) -> None:
+    output = tmp_path / "corpus"
+    text.write_text("".join(f"{line}\n" for line in lines(20_000)))
     undisturbed, _ = build(text, tmp_path / "undisturbed")
-    for _ in range(40):
-        with start(text, output) as process:
-            # From the writing of the manifest on, the names come within milliseconds.
-            while not any((output / name).exists() for name in ("manifest.json.tmp", "manifest.json")):
-                assert process.poll() is None
-            time.sleep(chance.uniform(0, 0.004))
-            process.kill()
+    (tmp_path / "kill.c").write_text(KILL_BEFORE_A_NAME)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "kill.so", tmp_path / "kill.c", "-ldl"], check=True)
+    assert len(undisturbed) > 5
+    for names in range(len(undisturbed)):
+        killer = {"LD_PRELOAD": str(tmp_path / "kill.so"), "NAMES_BEFORE_THE_KILL": str(names)}
+        with start(text, output, **killer) as process:
+            process.communicate()
+        assert process.returncode == -signal.SIGKILL
         left = set(contents(output))
-        killed_there += bool(left & {"shard-00000.arrow"}) and "manifest.json" not in left
-        if "manifest.json" not in left:
-            written, told = build(text, output)
-            assert told[-1].continued > 0
-        else:
-            written = contents(output)
-            written.pop(JOURNAL, None)
+        assert "manifest.json" not in left
+        assert sum(name.endswith(".arrow") for name in left) == names
+        written, told = build(text, output)
+        assert told[-1].continued > 0
         assert written == undisturbed
-        for path in output.iterdir():
-            path.unlink()
-        if killed_there == 3:
-            break
-    assert killed_there > 0
+        shutil.rmtree(output)
 
 
 def test_ctrl_c_leaves_what_is_finished(tmp_path: Path, text: Path) -> None:
