@@ -1,7 +1,8 @@
 """A stub of the Hugging Face Hub on loopback, for the real ``huggingface_hub`` and ``datasets`` clients.
 
 It serves a folder tree, ``root/models/<owner>/<name>/…`` and ``root/datasets/<owner>/<name>/…``, through the requests
-those clients make to read: repository information, file listings, file metadata, whole files and ranges of them. A
+those clients make to read: repository information, file listings, file metadata, whole files and ranges of them. Another
+branch than main is a folder beside it, ``<name>@refs_convert_parquet`` for ``refs/convert/parquet``. A
 repository that holds a file ``.gated`` tells about itself and gives its files only to :data:`TOKEN`, as the Hub does.
 
 The clients read ``HF_ENDPOINT`` and ``HF_HOME`` when they are imported, so a test runs them in a child process with
@@ -134,35 +135,40 @@ class _Handler(BaseHTTPRequestHandler):
         # Quoted: a revision such as refs/pr/1 is one segment there.
         if match := _API.fullmatch(parts.path):
             kind, repo_id, verb, revision, rest = (unquote(part) if part else "" for part in match.groups())
-            folder = self._repository(kind, repo_id, revision)
-            if folder is None:
+            found = self._repository(kind, repo_id, revision)
+            if found is None:
                 return
+            folder, commit = found
             if verb == "tree":
                 deep = parse_qs(parts.query).get("recursive", ["false"])[0].lower() in ("true", "1")
                 self._tree(folder, rest, deep)
             elif verb == "paths-info":
                 self._json([_entry(folder, folder / name) for name in _paths(body) if (folder / name).exists()])
             else:
-                self._information(folder, repo_id)
+                self._information(folder, repo_id, commit)
         elif match := _FILE.fullmatch(parts.path):
             kind, repo_id, revision, name = (unquote(part) if part else "" for part in match.groups())
-            folder = self._repository(kind or "models", repo_id, revision)
-            if folder is not None:
-                self._file(folder, repo_id, name)
+            found = self._repository(kind or "models", repo_id, revision)
+            if found is not None:
+                self._file(*found, repo_id, name)
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "", f"the stub knows no {path}")
 
-    def _repository(self, kind: str, repo_id: str, revision: str) -> Path | None:
+    def _repository(self, kind: str, repo_id: str, revision: str) -> tuple[Path, str] | None:
+        """The folder of a branch, and its commit."""
         folder = self.stub.root / kind / repo_id
         if not folder.is_dir():
             self._refuse(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
             return None
-        if revision not in ("", "main", self.stub.commit(repo_id)):
-            self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
-            return None
-        return folder
+        branches = {"main": folder} | {p.name.partition("@")[2]: p for p in folder.parent.glob(f"{folder.name}@*")}
+        for branch, there in branches.items():
+            commit = self.stub.commit(repo_id if branch == "main" else f"{repo_id}@{branch}")
+            if (revision or "main").replace("/", "_") == branch or revision == commit:
+                return there, commit
+        self._refuse(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
+        return None
 
-    def _information(self, folder: Path, repo_id: str) -> None:
+    def _information(self, folder: Path, repo_id: str, commit: str) -> None:
         siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in _files(folder)]
         gated = "manual" if (folder / ".gated").exists() else False
         self._json(
@@ -170,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "_id": "0" * 24,
                 "id": repo_id,
                 "modelId": repo_id,
-                "sha": self.stub.commit(repo_id),
+                "sha": commit,
                 "private": False,
                 "gated": gated,
                 "disabled": False,
@@ -194,8 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             ]
         )
 
-    def _file(self, folder: Path, repo_id: str, name: str) -> None:
-        commit = self.stub.commit(repo_id)
+    def _file(self, folder: Path, commit: str, repo_id: str, name: str) -> None:
         if (folder / ".gated").exists() and self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._refuse(HTTPStatus.UNAUTHORIZED, "GatedRepo", f"Access to {repo_id} is restricted.", commit)
             return

@@ -71,6 +71,7 @@ def test_a_signal_ends_it_with_75_and_the_same_command_does_the_rest(options: li
     ("arguments", "code", "said"),
     [
         (["rta"], 2, "Did you mean rte?"),
+        (["glu"], 2, "Did you mean glue?"),
         (["rte", "--seeds", "one"], 2, "--seeds one: must be whole numbers"),
         (["rte", "--seeds", "1,1"], 2, "one twice"),
         (["rte", "--learning-rates", "30"], 2, "below 1"),

@@ -140,10 +140,11 @@ def _run(tasks: list[str], config: EvalConfig, stop: Stop) -> list[dict[str, Any
 def _expanded(tasks: list[str], registry: Registry) -> list[str]:
     """Names of families as the tasks that belong to them, each task once."""
     names: list[str] = []
+    families = sorted({p.thing.family for p in registry.tasks} - set(registry.tasks.names()))
     for name in tasks:
         of_family = [p.name for p in registry.tasks if p.thing.family == name and p.name != name]
         if not of_family:
-            registry.tasks.get(name)  # an unknown one is refused before the first is begun
+            registry.tasks.get(name, beside=families)  # an unknown one is refused before the first is begun
         names += of_family or [name]
     if len(set(names)) < len(names):
         raise UsageError(f"a task is named twice: {', '.join(names)}", hint="Name each once.")
@@ -161,9 +162,9 @@ def _show(results: list[dict[str, Any]]) -> None:
             for metric, values in scores.items():
                 shown = ["-" if values[k] is None else f"{values[k]:.2f}" for k in ("median", "mean", "low", "high")]
                 chosen = result["selected"]
+                rate = "-" if chosen["learning_rate"] is None else f"{chosen['learning_rate']:g}"
                 table.add_row(
-                    result["task"], evaluation, metric, *shown, f"{chosen['learning_rate']:g}", str(chosen["epochs"]),
-                    str(len(values["values"])),
+                    result["task"], evaluation, metric, *shown, rate, str(chosen["epochs"]), str(len(values["values"])),
                 )  # fmt: skip
     print_table(table)
     for result in results:

@@ -10,11 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from reldistill.errors import ReldistillError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from reldistill.file_lock import claim
 
 __all__ = ["MetricsFile"]
 
@@ -31,17 +27,12 @@ class MetricsFile:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a+b")
-        try:
-            if fcntl is not None:
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not claim(self._file):
             self._file.close()
             raise ReldistillError(
                 f"another process is at work on the run in {path.parent}",
                 hint="Wait for it or end it; or give another --output.",
-            ) from error
-        except OSError:
-            pass  # a file system without locks
+            )
 
     def write(self, row: Mapping[str, float]) -> None:
         """Append one row; a number that is not finite becomes null, for which alone JSON has a word."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ class CellResult:
 
     ``selection``: the main metric on the rows that choose, None where it is not defined. ``epoch``: the one whose model was
     scored, 0 where the training diverged: then ``scores`` is empty. ``losses``: mean training loss of each epoch.
-    ``seconds``: all of the cell. ``predicted``: SHA-256 of the rows without labels that were predicted too.
+    ``seconds``: all of the cell. ``predicted``: SHA-256 of the rows without labels that were predicted too. ``versions``: of
+    the packages that it was computed with.
     """
 
     cell: Cell
@@ -44,6 +45,7 @@ class CellResult:
     losses: tuple[float | None, ...]
     seconds: float
     predicted: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """``NAME.json``; it appears whole."""
@@ -51,6 +53,7 @@ class CellResult:
             "learning_rate": self.cell.learning_rate, "epochs": self.cell.epochs, "seed": self.cell.seed,
             "selection": self.selection, "scores": {name: dict(scores) for name, scores in self.scores.items()},
             "epoch": self.epoch, "losses": self.losses, "seconds": self.seconds, "predicted": self.predicted,
+            "versions": dict(self.versions),
         }  # fmt: skip
         replace_durably(folder / f"{self.cell.name}.json", (json.dumps(content, indent=1) + "\n").encode())
 
@@ -61,7 +64,7 @@ class CellResult:
             content: dict[str, Any] = json.loads((folder / f"{cell.name}.json").read_text(encoding="utf-8"))
             return cls(
                 cell, content["selection"], content["scores"], content["epoch"], tuple(content["losses"]),
-                content["seconds"], content["predicted"],
+                content["seconds"], content["predicted"], content["versions"],
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             return None

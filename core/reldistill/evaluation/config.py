@@ -73,7 +73,7 @@ class EvalConfig:
             rates, epochs, seeds = (max(rates),), (sorted(epochs)[len(epochs) // 2],), seeds[:1]
         rates, epochs, seeds = self.learning_rates or rates, self.epochs or epochs, self.seeds or seeds
         if epochs == (0,):
-            rates, seeds = rates[:1], seeds[:1]
+            rates, seeds = (0.0,), seeds[:1]  # nothing is trained
         return EvalPlan(
             learning_rates=tuple(sorted(rates)),
             epochs=tuple(sorted(epochs)),

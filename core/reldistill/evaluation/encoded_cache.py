@@ -6,6 +6,8 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from reldistill.cache import cache_folder
 from reldistill.checkpoint.durable import scratch_beside
 from reldistill.eval_task import Encoded
+from reldistill.file_lock import claimed
 
 __all__ = ["encoded_once"]
 
@@ -27,19 +30,34 @@ def encoded_once(key: Mapping[str, Any], encode: Callable[[], Encoded]) -> Encod
     """What ``encode`` gives, kept under ``key``, which must hold all that it depends on. A broken file is made again."""
     name = hashlib.sha256(json.dumps({"version": VERSION, **key}, sort_keys=True).encode()).hexdigest()
     file = cache_folder() / "encoded" / f"{name[:32]}.npz"
+    if (found := _read(file)) is not None:
+        return found
+    with ExitStack() as stack:
+        with suppress(OSError):  # a cache that cannot be written is no reason to fail
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(
+                claimed(file.with_suffix(".lock"), wait=lambda: None)
+            )  # of several processes one tokenises
+        found = _read(file)
+        return _encoded(file, encode) if found is None else found
+
+
+def _read(file: Path) -> Encoded | None:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return _from_arrays(dict(arrays))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass
+        return None
+
+
+def _encoded(file: Path, encode: Callable[[], Encoded]) -> Encoded:
     encoded = encode()
     scratch = scratch_beside(file)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("xb") as opened:
             np.savez(opened, allow_pickle=False, **_as_arrays(encoded))
         scratch.replace(file)
-    except OSError:  # a cache that cannot be written is no reason to fail
+    except OSError:
         scratch.unlink(missing_ok=True)
     return encoded
 

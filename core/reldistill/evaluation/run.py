@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from reldistill.checkpoint.durable import replace_durably
 from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
 from reldistill.errors import ReldistillError, Stopped, UsageError
 from reldistill.eval_task import EvalTask
-from reldistill.evaluation.cells import CellResult
+from reldistill.evaluation.cell_run import SUBMISSION, run_cell
+from reldistill.evaluation.cells import Cell, CellResult
 from reldistill.evaluation.choice import choose, statistics_of
 from reldistill.evaluation.config import EvalConfig, EvalPlan
 from reldistill.evaluation.data import DataSource
@@ -25,9 +25,12 @@ from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
 from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY
 from reldistill.evaluation.reporter import EvalReporter
 from reldistill.evaluation.result_file import FORMAT, RESULT_NAME
-from reldistill.evaluation.search import SUBMISSION, Search
+from reldistill.evaluation.search import Search
+from reldistill.evaluation.unfinished import Unfinished
+from reldistill.file_lock import claimed
 from reldistill.local_path import local_path
 from reldistill.registry import Provided, Registry, blame
+from reldistill.registry.content_hash import content_hash
 from reldistill.run_files import RUNS, STUDENT
 from reldistill.stop import Stop
 
@@ -54,8 +57,10 @@ def evaluate(
 ) -> EvalResult | None:
     """Fine-tune in each cell of the grid, choose, and write ``result.json``.
 
-    Each finished cell is a file, and is not done again. With ``share`` ``(n, of)`` only every ``of``-th cell is done, and
-    the result is None: who calls it with ``(0, 1)`` behind them gathers it.
+    Each finished cell is a file, and is not done again. Processes that do the same evaluation share its cells: each takes
+    those that no other one is at. ``share`` ``(n, of)`` says that this is one of several that were started together: it
+    takes the ``n``-th GPU, begins with every ``of``-th cell, and its result is None: who calls it with ``(0, 1)`` behind
+    them gathers it.
 
     Raises:
         Stopped: what had been finished stays; the same call does the rest.
@@ -74,12 +79,13 @@ def evaluate(
         device = torch.device("cuda", share[0] % torch.cuda.device_count())
     source = DataSource(_data_folder(config.data_dir))
     search = Search(
-        provided.thing, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop
-    )
+        provided.thing, content_hash(provided.source), encoder, source, plan, device,
+        resolve_precision(config.precision, device), reporter, stop,
+    )  # fmt: skip
     with blame(provided.source, f"the task {task_name!r}"):
         search.load()
         protocol = _protocol(search)
-        folder = _folder(config, encoder) / f"{task_name}-{_identity(search, protocol)}"
+        folder = _folder(config, encoder) / f"{search.task.name}-{_identity(provided, search, protocol)}"
         results, made = _cells(search, folder, share)
     if share != (0, 1):
         return None
@@ -108,29 +114,51 @@ def plan_of(task: EvalTask, config: EvalConfig) -> EvalPlan:
 
 
 def _cells(search: Search, folder: Path, share: tuple[int, int]) -> tuple[list[CellResult], int]:
-    """The results of this share of the grid, and how many had to be made."""
+    """The results of the grid, or with a share those that this process found or made; and how many it made."""
     (folder / "cells").mkdir(parents=True, exist_ok=True)
-    cells = search.cells[share[0] :: share[1]]
-    there = {cell: CellResult.read(folder / "cells", cell) for cell in cells}
-    if search.plan.predict_test:
-        there = {
-            c: found if found is not None and found.predicted == search.predicted_sha256 else None
-            for c, found in there.items()
-        }
-    todo = [cell for cell in cells if there[cell] is None]
-    search.reporter.begins(search.task.name, search.encoder.name, len(cells), len(cells) - len(todo))
-    for number, cell in enumerate(todo):
+    cells, number, of = search.cells, *share
+    found = {cell: _finished(search, folder, cell) for cell in cells}
+    there = sum(result is not None for result in found.values())
+    search.reporter.begins(search.task.name, search.encoder.name, len(cells), there)
+    made = 0
+    # Those of its own share first, so that few meet at a cell.
+    for cell in sorted(cells, key=lambda cell: (cells.index(cell) - number) % of):
+        if found[cell] is not None:
+            continue
         try:
-            result = search.run(cell, folder / "predictions" / cell.name)
+            found[cell], new = _result(search, folder, cell, wait=of == 1)
         except Stopped as stopped:
-            stopped.kept = (
-                f"{len(cells) - len(todo) + number} of {len(cells)} fine-tuning runs of {search.task.name} are finished"
-            )
+            done = sum(result is not None for result in found.values())
+            stopped.kept = f"{done} of {len(cells)} fine-tuning runs of {search.task.name} are finished"
             raise
-        result.write(folder / "cells")
-        there[cell] = result
-        search.reporter.finished(search.task.name, result, search.task.main_metric)
-    return [result for result in there.values() if result is not None], len(todo)
+        made += new
+    return [result for result in found.values() if result is not None], made
+
+
+def _finished(search: Search, folder: Path, cell: Cell) -> CellResult | None:
+    """None also where rows without labels are asked for and others were predicted, or none."""
+    result = CellResult.read(folder / "cells", cell)
+    if result is None or (search.plan.predict_test and result.predicted != search.predicted_sha256):
+        return None
+    return result
+
+
+def _result(search: Search, folder: Path, cell: Cell, *, wait: bool) -> tuple[CellResult | None, bool]:
+    """The result of a cell, and whether it was made here; None where another process is at it and nobody waits."""
+
+    def announce() -> None:
+        search.reporter.note(f"waiting for another process, which is at {search.task.name} {cell.name}")
+
+    cells = folder / "cells"
+    with claimed(cells / f"{cell.name}.lock", wait=announce if wait else None) as mine:
+        if not mine or (result := _finished(search, folder, cell)) is not None:
+            return (result, False) if mine else (None, False)
+        unfinished = Unfinished(cells / f"{cell.name}.unfinished")
+        result = run_cell(search, cell, predictions=folder / "predictions" / cell.name, unfinished=unfinished)
+        result.write(cells)
+        unfinished.remove()
+    search.reporter.finished(search.task.name, result, search.task.main_metric)
+    return result, True
 
 
 def _data_folder(text: str | None) -> Path | None:
@@ -166,14 +194,18 @@ def _protocol(search: Search) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _identity(search: Search, protocol: Mapping[str, Any]) -> str:
-    """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one."""
+def _identity(provided: Provided[EvalTask], search: Search, protocol: Mapping[str, Any]) -> str:
+    """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one.
+
+    Also for the same code of a task that is not built in: whoever writes one changes what it scores.
+    """
     depends_on = [
         search.encoder.sha256,
         search.encoder.tokenizer_sha256,
         search.as_it_is,
         sorted(search.data.values()),
         protocol,
+        None if provided.source.builtin else search.code,
     ]
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -191,20 +223,29 @@ def _content(
     setting = chosen[0].cell
     return {
         "format": FORMAT, "task": task.name, "family": task.family, "main_metric": task.main_metric,
-        "model": search.encoder.describe(), "selected": {"learning_rate": setting.learning_rate, "epochs": setting.epochs},
+        "model": search.encoder.describe(), "selected": {"learning_rate": setting.learning_rate or None, "epochs": setting.epochs},
         "scores": statistics_of(chosen, mean_of_all=len(task.languages) > 1),
         "best_run": {"cell": best.cell.name, "selection": best.selection, "epoch": best.epoch, "scores": dict(best.scores)},
         "protocol": {**protocol, "seeds": list(search.plan.seeds), "selection": _in_words(search)},
         "grid": [
-            {"cell": r.cell.name, "learning_rate": r.cell.learning_rate, "epochs": r.cell.epochs, "seed": r.cell.seed,
+            {"cell": r.cell.name, "learning_rate": r.cell.learning_rate or None, "epochs": r.cell.epochs, "seed": r.cell.seed,
              "selection": r.selection, "epoch": r.epoch, "losses": list(r.losses), "seconds": r.seconds}
             for r in sorted(results, key=lambda r: r.cell)
         ],
         "rows": {f"{split}/{language}": len(rows) for (split, language), rows in sorted(search.loaded.items())},
         "data": dict(sorted(search.source.used.items())),
         "plugin": str(provided.source),
-        "versions": {name: version(name) for name in ("reldistill", "torch", "transformers", "tokenizers")},
+        "versions": _versions(results),
     }  # fmt: skip
+
+
+def _versions(results: Iterable[CellResult]) -> dict[str, str]:
+    """Of the cells; where they differ, all."""
+    found: dict[str, set[str]] = {}
+    for result in results:
+        for name, version in result.versions.items():
+            found.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
 
 def _in_words(search: Search) -> str:

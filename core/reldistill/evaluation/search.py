@@ -1,52 +1,39 @@
-"""The search over a task's hyperparameters: rows, cells, and what each of them scores."""
+"""The search over a task's hyperparameters: its cells, and the rows that they all share."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reldistill.checkpoint.durable import replace_durably
-from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.errors import UsageError
-from reldistill.evaluation.cells import Cell, CellResult
+from reldistill.evaluation.cells import Cell
 from reldistill.evaluation.data import content_sha256
 from reldistill.evaluation.encoded_cache import encoded_once
-from reldistill.evaluation.fine_tuning import Recipe, fine_tune
-from reldistill.evaluation.inference import infer
 from reldistill.evaluation.positions import longest_sequence
 
 if TYPE_CHECKING:
-    import numpy as np
     from datasets import Dataset
-    from numpy.typing import NDArray
 
-    from reldistill.eval_task import Encoded, EvalTask, Evaluation, Scores
+    from reldistill.eval_task import Encoded, EvalTask, Evaluation
     from reldistill.evaluation.config import EvalPlan
     from reldistill.evaluation.data import DataSource
     from reldistill.evaluation.encoder import EvaluatedEncoder
     from reldistill.evaluation.reporter import EvalReporter
     from reldistill.stop import Stop
 
-__all__ = ["SUBMISSION", "Search"]
-
-SUBMISSION = "submission"
-"""Folder of what was predicted for rows without labels, in the layout of their server."""
-
-Outputs = list["NDArray[np.float32]"]
+__all__ = ["Search"]
 
 
 @dataclass
 class Search:
-    """One task, one encoder."""
+    """One task, one encoder. ``code``: hash of the code that the task is made of."""
 
     task: EvalTask
+    code: str
     encoder: EvaluatedEncoder
     source: DataSource
     plan: EvalPlan
@@ -130,7 +117,7 @@ class Search:
         if (split, language) not in self._encoded:
             rows = self.rows(split, language)
             key = {
-                "task": self.task.name, "rows": content_sha256(rows), "tokenizer": self.encoder.tokenizer_sha256,
+                "task": self.task.name, "code": self.code, "rows": content_sha256(rows), "tokenizer": self.encoder.tokenizer_sha256,
                 "max_length": self.plan.max_length,
             }  # fmt: skip
             length = self.plan.max_length
@@ -139,102 +126,15 @@ class Search:
             )
         return self._encoded[split, language]
 
-    def run(self, cell: Cell, predictions: Path) -> CellResult:
-        """Fine-tune and score; what was predicted goes into ``predictions``. Leaves torch's generators as they were."""
-        began = time.monotonic()
-        drawn = random_state(self.device)
-        try:
-            torch.manual_seed(cell.seed)  # for the head; the training seeds anew
-            model = self.task.model(self.encoder.folder, fine_tuned=self.as_it_is)
-            model.to(self.device)  # type: ignore[arg-type]
-            losses, epoch, selection = self._trained(model, cell)
-            scores: dict[str, Scores] = {}
-            for evaluation in self.evaluations if epoch else []:
-                outputs = self._infer(model, evaluation)
-                scores[evaluation.name] = self._score(outputs, evaluation)
-                self._write(predictions, outputs, evaluation)
-            for evaluation in self.predicted if epoch else []:
-                self._write(predictions / SUBMISSION, self._infer(model, evaluation), evaluation)
-        finally:
-            restore_random_state(drawn, self.device)
-        finite = tuple(loss if math.isfinite(loss) else None for loss in losses)
-        seconds = round(time.monotonic() - began, 2)
-        return CellResult(cell, selection, scores, epoch, finite, seconds, self.predicted_sha256)
-
-    def _trained(self, model: Any, cell: Cell) -> tuple[list[float], int, float | None]:
-        """Losses, the epoch whose weights the model has now, and its score on the rows that choose.
-
-        Where the training diverged and no epoch is worth scoring, epoch 0 and no score.
-        """
-        if self.as_it_is:
-            return [], 1, self._select(model)
-        best: tuple[float, int, dict[str, torch.Tensor]] | None = None
-
-        def after_epoch(epoch: int) -> None:
-            nonlocal best
-            if not self.task.best_epoch:
-                return
-            score = self._select(model)
-            if best is None or (score is not None and score > best[0]):
-                state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-                best = (float("-inf") if score is None else score, epoch, state)
-
-        losses = fine_tune(
-            model,
-            self._training(),
-            Recipe(cell.learning_rate, cell.epochs, cell.seed, self.plan.batch_size),
-            pad_token_id=self._pad(),
-            device=self.device,
-            precision=self.precision,
-            stop=self.stop,
-            on_step=lambda done, of: self.reporter.step(self.task.name, cell.name, done, of),
-            after_epoch=after_epoch,
-        )
-        if best is not None:
-            model.load_state_dict(best[2])
-            return losses, best[1], None if best[0] == float("-inf") else best[0]
-        if not math.isfinite(losses[-1]):
-            return losses, 0, None
-        return losses, len(losses), self._select(model)
-
-    def _training(self) -> Encoded:
+    @property
+    def training(self) -> Encoded:
+        """The rows to train on, of all languages together."""
         parts = [self.encoded("train", language) for language in self.plan.train_languages]
         return parts[0] if len(parts) == 1 else _joined(parts)
 
-    def _select(self, model: Any) -> float | None:
-        """The main metric, of several evaluations the mean by their rows: for accuracy that of all rows as one pool."""
-        total, count = 0.0, 0
-        for evaluation in self.selection:
-            value = self._score(self._infer(model, evaluation), evaluation)[self.task.main_metric]
-            if value is None:
-                return None
-            rows = len(self.rows(evaluation.split, evaluation.language))
-            total, count = total + value * rows, count + rows
-        return total / count
-
-    def _infer(self, model: Any, evaluation: Evaluation) -> Outputs:
-        return infer(
-            model,
-            self.encoded(evaluation.split, evaluation.language),
-            pad_token_id=self._pad(),
-            device=self.device,
-            precision=self.precision,
-            stop=self.stop,
-        )
-
-    def _score(self, outputs: Outputs, evaluation: Evaluation) -> Scores:
-        rows = self.rows(evaluation.split, evaluation.language)
-        return self.task.score(outputs, rows, self.encoded(evaluation.split, evaluation.language), evaluation.language)
-
-    def _write(self, folder: Path, outputs: Outputs, evaluation: Evaluation) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = self.rows(evaluation.split, evaluation.language)
-        encoded = self.encoded(evaluation.split, evaluation.language)
-        files: Mapping[str, str] = self.task.predictions(outputs, rows, encoded, evaluation)
-        for name, text in files.items():
-            replace_durably(folder / name, text.encode())
-
-    def _pad(self) -> int:
+    @property
+    def pad_token_id(self) -> int:
+        """What stands where a batch has no token; it is masked."""
         return int(getattr(self.encoder.tokenizer, "pad_token_id", None) or 0)
 
 

@@ -44,8 +44,8 @@ class Catalogue(Generic[T]):
         """The names there are, each once, in the order of the plugins."""
         return list(dict.fromkeys(provided.name for provided in self._provided))
 
-    def get(self, name: str) -> Provided[T]:
-        """The thing of this name, or of ``distribution:name``.
+    def get(self, name: str, *, beside: Sequence[str] = ()) -> Provided[T]:
+        """The thing of this name, or of ``distribution:name``. ``beside``: what else could have been meant, for the error.
 
         Raises:
             PluginError: two plugins provide it, or none does and some plugin failed to load.
@@ -60,17 +60,18 @@ class Catalogue(Generic[T]):
         if not distribution and (builtin := [p for p in found if p.source.builtin]):
             found = builtin
         if not found:
-            raise self._unknown(name)
+            raise self._unknown(name, beside)
         if len(found) > 1:
             choices = " or ".join(f"{p.source.distribution}:{p.name}" for p in found)
             owners = " and ".join(str(p.source) for p in found)
             raise PluginError(f"the {self.kind} {plain!r} is provided by {owners}", hint=f"Say which: {choices}.")
         return found[0]
 
-    def _unknown(self, name: str) -> ReldistillError:
-        near = get_close_matches(name, self.names(), n=1)
+    def _unknown(self, name: str, beside: Sequence[str]) -> ReldistillError:
+        allowed = [*self.names(), *beside]
+        near = get_close_matches(name, allowed, n=1)
         hint = f"Did you mean {near[0]}? " if near else ""
-        hint += f"Allowed: {', '.join(self.names()) or 'none is installed'}."
+        hint += f"Allowed: {', '.join(allowed) or 'none is installed'}."
         return not_provided(f"unknown {self.kind} {name!r}", hint, self.failures)
 
 

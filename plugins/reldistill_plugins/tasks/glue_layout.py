@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reldistill.errors import DataError
-from reldistill.evaluation.data import read_tsv
+from reldistill.evaluation.data import label_names, read_tsv
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -209,20 +209,13 @@ def _label(word: str, labels: Sequence[str], place: str, numbered: bool) -> str 
 
 def _from_saved(layout: Layout, labels: Sequence[str], rows: Dataset, place: str, split: str) -> Dataset:
     """A saved or fetched data set, whose labels are names or numbers with names."""
-    from datasets import ClassLabel, Dataset
+    from datasets import Dataset
 
     label = next((name for name in layout.label if name in rows.column_names), None)
     table: list[dict[str, str]] = []
-    feature = rows.features.get(label) if label else None
-    values: list[Any] = list(rows[label]) if label and not split.startswith("test") else []
-    if values and labels:
-        if isinstance(feature, ClassLabel):
-            values = ["-" if value < 0 else feature.int2str(int(value)) for value in values]
-        elif not all(isinstance(value, str) for value in values):
-            raise DataError(
-                f"{place}: the labels of {layout.task} are numbers without names, and what they mean would be a guess",
-                hint=f"Save the column {label} as ClassLabel, or as text: {', '.join(labels)}.",
-            )
+    values: list[Any] = []
+    if label and not split.startswith("test"):
+        values = label_names(rows, label, labels, place) if labels else list(rows[label])
     names = [name for name in rows.column_names if name != label]
     for row in rows.select_columns(names):
         table.append({name: str(value) for name, value in row.items()})

@@ -45,7 +45,8 @@ def read_mlqa(source: DataSource, split: str, context: str, question: str) -> Da
     Raises :class:`DataError` for what is missing or broken.
     """
     if source.folder is None:
-        return _from_saved(source.hub(MLQA_HUB, f"mlqa.{context}.{question}", SAVED[split][0]), MLQA_HUB)
+        config = f"mlqa.{context}.{question}"
+        return _from_saved(source.hub(MLQA_HUB, config, SAVED[split][0], converted=True), MLQA_HUB)
     name = f"{split}-context-{context}-question-{question}.json"
     file = source.find([name], [*(f"{place}/{split}".lstrip("/") for place in MLQA_PLACES), *MLQA_PLACES])
     if file is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reldistill.errors import DataError
-from reldistill.evaluation.data import read_tsv
+from reldistill.evaluation.data import label_names, read_tsv
 from reldistill_plugins.tasks.glue_layout import HUB as GLUE_HUB
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def read_labelled(source: DataSource, labels: Sequence[str], split: str, languag
         return _from_saved(source.hub(HUB, language, names[0]), labels, f"{HUB}:{language}")
     file = source.find([f"xnli.{split}.tsv"], PLACES)
     if file is not None:
-        rows = [row for row in read_tsv(source.note(file)) if row.get("language") == language]
+        rows = source.once(file, _by_language).get(language)
         if not rows:
             raise DataError(f"{file} has no rows in {language!r}", hint="Choose from its languages with --languages.")
         return _dataset(rows, labels, str(file))
@@ -121,25 +122,14 @@ def _dataset(rows: Iterable[Mapping[str, Any]], labels: Sequence[str], place: st
     return Dataset.from_dict(columns)
 
 
+def _by_language(file: Path) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in read_tsv(file):
+        found.setdefault(row.get("language", ""), []).append(row)
+    return found
+
+
 def _from_saved(rows: Dataset, labels: Sequence[str], place: str) -> Dataset:
-    from datasets import ClassLabel
-
-    feature = rows.features.get("label")
-    if isinstance(feature, ClassLabel):
-        names: list[str] = list(feature.names)
-    elif rows.num_rows and not isinstance(rows[0].get("label"), str):
-        raise DataError(
-            f"{place}: labels are numbers without names, and their order differs between sources of NLI",
-            hint=f"Save the column label as ClassLabel, or as text: {', '.join(labels)}.",
-        )
-    else:
-        names = []
-    said = [{**row, "label": _name(row["label"], names)} for row in rows]
+    names = label_names(rows, "label", labels, place)
+    said = [{**row, "label": name} for row, name in zip(rows, names, strict=True)]
     return _dataset(said, labels, place)
-
-
-def _name(label: str | int, names: Sequence[str]) -> str:
-    """``-`` for a number below zero, which says that there is no label."""
-    if isinstance(label, str):
-        return label
-    return "-" if label < 0 else names[label]

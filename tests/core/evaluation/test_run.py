@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,12 @@ from safetensors.torch import load_file, save_file
 from conftest import MakeTeacher
 from reldistill import DataError, Registry, ReldistillError, UsageError
 from reldistill.errors import Stopped
+from reldistill.evaluation import unfinished
 from reldistill.evaluation.cells import CellResult
 from reldistill.evaluation.config import EvalConfig
 from reldistill.evaluation.reporter import EvalReporter
 from reldistill.evaluation.run import EvalResult, evaluate
+from reldistill.file_lock import claim
 from reldistill.stop import Stop
 from tiny_models import save_classifier
 from written_tasks import write_rte, write_xnli
@@ -101,12 +106,142 @@ def test_a_run_that_was_stopped_goes_on_to_the_very_result_it_would_have_had(con
     assert without_seconds(gone_on.content) == without_seconds(alone.content)
 
 
-def test_shares_of_the_grid_are_apart_and_together_all_of_it(config: EvalConfig) -> None:
-    shares = [Listener(), Listener()]
-    for number, listener in enumerate(shares):
-        assert evaluate("rte", config, reporter=listener, share=(number, 2)) is None
-    assert sorted(shares[0].cells + shares[1].cells) == sorted(c["cell"] for c in run("rte", config).content["grid"])
-    assert len(shares[0].cells) == 2
+class Meanwhile(Listener):
+    """In the midst of the first cell, another process begins the same evaluation."""
+
+    def __init__(self, begin: Callable[[], object]) -> None:
+        super().__init__()
+        self._begin: Callable[[], object] | None = begin
+
+    def step(self, task: str, cell: str, done: int, of: int) -> None:
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            begin()
+
+
+def test_processes_that_share_an_evaluation_take_what_no_other_is_at(config: EvalConfig) -> None:
+    second = Listener()
+    first = Meanwhile(lambda: evaluate("rte", config, reporter=second, share=(1, 2)))
+    assert evaluate("rte", config, reporter=first, share=(0, 2)) is None
+    assert first.cells == ["lr0.001-epochs2-seed1"]
+    assert sorted(second.cells) == ["lr0.001-epochs2-seed2", "lr0.005-epochs2-seed1", "lr0.005-epochs2-seed2"]
+    last = Listener()
+    shared = run("rte", config, last)
+    assert last.cells == []
+    alone = run("rte", replace(config, output="alone"))
+    assert without_seconds(shared.content) == without_seconds(alone.content)
+
+
+def test_who_comes_upon_a_cell_that_another_process_is_at_waits_for_it(config: EvalConfig, here: Path) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,))
+    file = run("rte", one).file
+    cells = file.parent / "cells"
+    done = (cells / "lr0.001-epochs2-seed1.json").read_bytes()
+    (cells / "lr0.001-epochs2-seed1.json").unlink()
+    notes: list[str] = []
+
+    class Patient(Listener):
+        def note(self, message: str) -> None:
+            notes.append(message)
+            (cells / "lr0.001-epochs2-seed1.json").write_bytes(done)
+            lock.close()
+
+    lock = (cells / "lr0.001-epochs2-seed1.lock").open("ab")
+    assert claim(lock)
+    patient = Patient()
+    assert run("rte", one, patient).already_there
+    assert (patient.cells, notes) == ([], ["waiting for another process, which is at rte lr0.001-epochs2-seed1"])
+
+
+class StopAt(Listener):
+    """Asks to stop in the midst of a training, or of what comes behind it."""
+
+    def __init__(self, stop: Stop, step: int) -> None:
+        super().__init__()
+        self._stop_at, self._step = stop, step
+        self.notes: list[str] = []
+
+    def step(self, task: str, cell: str, done: int, of: int) -> None:
+        if done == self._step:
+            self._stop_at.request()
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 6])
+@pytest.mark.parametrize("task", ["rte", "xnli"])
+def test_a_cell_that_was_stopped_goes_on_behind_its_last_step_to_the_same_weights(
+    task: str, step: int, teacher: MakeTeacher, here: Path
+) -> None:
+    data = write_rte(here / "data") if task == "rte" else write_xnli(here / "data")
+    config = EvalConfig(
+        model=str(teacher("bert")), data_dir=str(data), learning_rates=(1e-3,), epochs=(2,), seeds=(1,), languages=("en",),
+        max_length=40, batch_size=8 if task == "rte" else 4, precision="fp32", output="out",
+    )  # fmt: skip
+    stop = Stop()
+    with pytest.raises(Stopped):
+        evaluate(task, config, reporter=StopAt(stop, step), stop=stop)
+    (saved,) = here.glob("out/*/cells/*.unfinished")
+    again = StopAt(Stop(), 0)
+    gone_on = run(task, config, again)
+    assert again.notes == [f"{task} lr0.001-epochs2-seed1 goes on behind step {step}"]
+    assert not saved.exists()
+    alone = run(task, replace(config, output="alone"))
+    assert without_seconds(gone_on.content) == without_seconds(alone.content)
+
+
+def test_a_process_that_dies_loses_what_came_behind_the_last_save(
+    config: EvalConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,))
+
+    class Dies(Listener):
+        def step(self, task: str, cell: str, done: int, of: int) -> None:
+            if done == 4:
+                monkeypatch.setattr(unfinished, "SAVE_INTERVAL", 900.0)
+            if done == 5:
+                raise MemoryError
+
+    monkeypatch.setattr(unfinished, "SAVE_INTERVAL", 0.0)
+    with pytest.raises(MemoryError):
+        run("rte", one, Dies())
+    again = StopAt(Stop(), 0)
+    gone_on = run("rte", one, again)
+    assert again.notes == ["rte lr0.001-epochs2-seed1 goes on behind step 3"]
+    assert without_seconds(gone_on.content) == without_seconds(run("rte", replace(one, output="alone")).content)
+
+
+def test_a_full_disk_does_not_end_a_training_that_it_cannot_save(
+    config: EvalConfig, monkeypatch: pytest.MonkeyPatch, here: Path
+) -> None:
+    monkeypatch.setattr(unfinished, "SAVE_INTERVAL", 0.0)
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,), epochs=(1,))
+    listener = StopAt(Stop(), 0)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        run("rte", one, listener)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert len(listener.notes) == 3
+    assert "cannot be saved" in listener.notes[0]
+    assert [path.suffix for path in here.glob("out/*/cells/*")] == [".json"]
+
+
+def test_a_broken_file_of_an_unfinished_cell_is_begun_anew(config: EvalConfig, here: Path) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,))
+    stop = Stop()
+    with pytest.raises(Stopped):
+        evaluate("rte", one, reporter=StopAt(stop, 4), stop=stop)
+    (saved,) = here.glob("out/*/cells/*.unfinished")
+    saved.write_bytes(saved.read_bytes()[:1000])
+    again = StopAt(Stop(), 0)
+    gone_on = run("rte", one, again)
+    assert again.notes == []
+    assert without_seconds(gone_on.content) == without_seconds(run("rte", replace(one, output="alone")).content)
 
 
 def test_the_predictions_that_are_written_are_those_that_were_scored(config: EvalConfig) -> None:
@@ -193,6 +328,7 @@ def test_a_fine_tuned_model_is_scored_as_it_is(config: EvalConfig, here: Path, t
     assert content["rows"] == {"dev/en": 12}
     assert content["protocol"]["selection"].startswith("none")
     assert content["grid"][0]["losses"] == []
+    assert content["selected"] == {"learning_rate": None, "epochs": 0}
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reldistill.errors import DataError, in_one_line
 from reldistill.evaluation.data.content import content_sha256
@@ -16,9 +18,39 @@ if TYPE_CHECKING:
 
 __all__ = ["DataSource"]
 
+Parsed = TypeVar("Parsed")
 
 CONVERTED = "refs/convert/parquet"
-"""Where the Hub keeps, as Parquet, what a repository makes by a script, which nobody runs any more."""
+"""The branch of a data set on which the Hub keeps its rows as Parquet."""
+
+
+def _converted(repo: str, config: str, split: str) -> Dataset:
+    # Not by load_dataset: on this branch nothing says which configurations there are, and what it keeps of single files
+    # is not found again offline.
+    from datasets import Dataset
+    from huggingface_hub import snapshot_download
+
+    files = f"{config}/{split}/*.parquet"
+    folder = snapshot_download(repo, repo_type="dataset", revision=CONVERTED, allow_patterns=files)
+    found = sorted(map(str, Path(folder).glob(files)))
+    if not found:
+        raise FileNotFoundError(f"{CONVERTED} has no {files}")
+    rows: Dataset = Dataset.from_parquet(found)
+    return rows
+
+
+@contextmanager
+def _bars_on_a_terminal_alone() -> Iterator[None]:
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if sys.stderr.isatty() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 @dataclass
@@ -27,6 +59,7 @@ class DataSource:
 
     folder: Path | None = None
     used: dict[str, str] = field(default_factory=dict)
+    _parsed: dict[Path, Any] = field(default_factory=dict, init=False, repr=False)
 
     def find(self, names: Iterable[str], within: Sequence[str] = ("",)) -> Path | None:
         """The first of the files that is there; ``within``: folders below the source's to look into, in this order."""
@@ -46,6 +79,13 @@ class DataSource:
             with path.open("rb") as file:
                 self.used[name] = hashlib.file_digest(file, "sha256").hexdigest()
         return path
+
+    def once(self, path: Path, parse: Callable[[Path], Parsed]) -> Parsed:
+        """What ``parse`` makes of a file, which is noted; parsed once, also where several languages stand in it."""
+        if path not in self._parsed:
+            self._parsed[path] = parse(self.note(path))
+        parsed: Parsed = self._parsed[path]
+        return parsed
 
     def saved(self, splits: Sequence[str], within: Sequence[str] = ("",)) -> Dataset | None:
         """Rows that ``datasets`` saved: ``SPLIT*.parquet``, or a folder of ``save_to_disk``; None where there are none.
@@ -75,20 +115,21 @@ class DataSource:
                     ) from error
         return None
 
-    def hub(self, repo: str, config: str | None, split: str) -> Dataset:
+    def hub(self, repo: str, config: str | None, split: str, *, converted: bool = False) -> Dataset:
         """Rows of a data set on the Hub, from its Parquet files; kept in the cache of ``datasets``.
 
+        ``converted``: the repository holds a script, which nobody runs; its rows are read from the Hub's own copy.
         Raises :class:`DataError` where it is out of reach, not there, or has no such split.
         """
         from datasets import load_dataset
 
         try:
-            try:
-                found: Any = load_dataset(repo, config, split=split)
-            except RuntimeError as error:
-                if "scripts are no longer supported" not in str(error):
-                    raise
-                found = load_dataset(repo, config, split=split, revision=CONVERTED)
+            with _bars_on_a_terminal_alone():
+                found: Any = (
+                    _converted(repo, config or "default", split)
+                    if converted
+                    else load_dataset(repo, config, split=split)
+                )
         except Exception as error:
             raise DataError(
                 f"cannot read {repo}{f':{config}' if config else ''} ({split}) from the Hugging Face Hub: {in_one_line(error)}",
