@@ -17,6 +17,7 @@ from reldistill.evaluation.question_answering.best_answers import BestAnswers, b
 from reldistill.evaluation.question_answering.question import Question
 from reldistill.evaluation.question_answering.spans import answer_tokens
 from reldistill.evaluation.question_answering.windows import Window, cut_windows
+from reldistill_plugins.tasks.splits import TaskWithSplits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from reldistill.eval_task import Scores
-    from reldistill.evaluation.data import DataSource
 
 __all__ = ["ReadingTask", "as_rows", "questions_of"]
 
@@ -48,7 +48,7 @@ def as_rows(questions: Iterable[Question]) -> Dataset:
 
 
 @dataclass(frozen=True)
-class ReadingTask:
+class ReadingTask(TaskWithSplits):
     """Answers are spans of a context, cut into windows of ``max_length`` tokens every ``doc_stride`` tokens."""
 
     name: str
@@ -67,22 +67,6 @@ class ReadingTask:
     def family(self) -> str:
         """Its own name."""
         return self.name
-
-    @abstractmethod
-    def selection(self, languages: Sequence[str]) -> Sequence[Evaluation]:
-        """See :class:`reldistill.EvalTask`."""
-
-    @abstractmethod
-    def evaluations(self, languages: Sequence[str]) -> Sequence[Evaluation]:
-        """See :class:`reldistill.EvalTask`."""
-
-    def predicted(self) -> Sequence[Evaluation]:
-        """None."""
-        return []
-
-    @abstractmethod
-    def load(self, source: DataSource, split: str, language: str) -> Dataset:
-        """See :class:`reldistill.EvalTask`."""
 
     @abstractmethod
     def scored(self, questions: Sequence[Question], best: Mapping[str, BestAnswers], language: str) -> Scores:

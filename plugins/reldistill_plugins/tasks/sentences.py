@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from reldistill import Encoded, Evaluation
 from reldistill.evaluation import metrics
 from reldistill.evaluation.model import model_with_head
+from reldistill_plugins.tasks.splits import TaskWithSplits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from reldistill.eval_task import Scores
-    from reldistill.evaluation.data import DataSource
 
 __all__ = ["SentenceTask"]
 
@@ -34,7 +33,7 @@ METRICS = {
 
 
 @dataclass(frozen=True)
-class SentenceTask:
+class SentenceTask(TaskWithSplits):
     """A task whose rows have ``text``, perhaps ``text_pair``, and a ``label``: a name of ``labels``, or a number without them.
 
     Of two labels, the second is the positive one of F1.
@@ -51,22 +50,6 @@ class SentenceTask:
     family: str = "glue"
     languages: tuple[str, ...] = ("en",)
     best_epoch: bool = False
-
-    @abstractmethod
-    def selection(self, languages: Sequence[str]) -> Sequence[Evaluation]:
-        """See :class:`reldistill.EvalTask`."""
-
-    @abstractmethod
-    def evaluations(self, languages: Sequence[str]) -> Sequence[Evaluation]:
-        """See :class:`reldistill.EvalTask`."""
-
-    def predicted(self) -> Sequence[Evaluation]:
-        """None."""
-        return []
-
-    @abstractmethod
-    def load(self, source: DataSource, split: str, language: str) -> Dataset:
-        """See :class:`reldistill.EvalTask`."""
 
     def model(self, checkpoint: Path, *, fine_tuned: bool) -> PreTrainedModel:
         """A classifier, or with one output a regression."""
