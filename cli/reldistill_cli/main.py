@@ -17,7 +17,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)
-app.command("eval")(eval.evaluate_tasks)
+app.command("eval")(eval.command)
 app.command("report")(report.command)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from reldistill.checkpoint.durable import replace_durably
+from reldistill.config import EvalConfig, EvalPlan
 from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
 from reldistill.errors import ReldistillError, Stopped, UsageError
 from reldistill.eval_task import EvalTask
 from reldistill.evaluation.cell_run import SUBMISSION, run_cell
 from reldistill.evaluation.cells import Cell, CellResult
 from reldistill.evaluation.choice import choose, statistics_of
-from reldistill.evaluation.config import EvalConfig, EvalPlan
 from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
 from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY

@@ -18,8 +18,8 @@ from reldistill.evaluation.positions import longest_sequence
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from reldistill.config import EvalPlan
     from reldistill.eval_task import Encoded, EvalTask, Evaluation
-    from reldistill.evaluation.config import EvalPlan
     from reldistill.evaluation.data import DataSource
     from reldistill.evaluation.encoder import EvaluatedEncoder
     from reldistill.evaluation.reporter import EvalReporter

@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from conftest import MakeTeacher
 from reldistill import DataError, Registry, ReldistillError, UsageError
+from reldistill.config import EvalConfig
 from reldistill.errors import Stopped
 from reldistill.evaluation import unfinished
 from reldistill.evaluation.cells import CellResult
-from reldistill.evaluation.config import EvalConfig
 from reldistill.evaluation.reporter import EvalReporter
 from reldistill.evaluation.run import EvalResult, evaluate
 from reldistill.file_lock import claim

@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from conftest import MakeTeacher
 from reldistill import DataError, Registry
-from reldistill.evaluation.config import EvalConfig
+from reldistill.config import EvalConfig
 from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.question_answering.mlqa_score import mlqa_scores
 from reldistill.evaluation.question_answering.squad_file import read_questions
