@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from reldistill.config.config_kind import DISTILL, ConfigKind, kind_with
+from reldistill.config.config_kind import DISTILL, ConfigKind, kind_with, namesake
 from reldistill.config.option_types import checked
 from reldistill.config.setting import Setting, setting
 from reldistill.errors import UsageError, as_one, did_you_mean, in_one_line
@@ -67,12 +67,12 @@ def _read(path: str, kind: ConfigKind[Any]) -> tuple[dict[str, Setting], list[Us
 
 def _of_another(path: str, keys: list[str], command: str, kind: ConfigKind[Any]) -> UsageError:
     """One problem, also where a whole file was written for another command."""
-    several = len(keys) > 1
-    named = ", ".join(map(repr, keys[:3])) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
-    belong = "They are options" if several else "It is an option"
+    few, several = len(keys) <= 3, len(keys) > 1
+    named = ", ".join(map(repr, keys[:3])) + ("" if few else f" and {len(keys) - 3} more")
+    near = [f"Did you mean {name}?" for key in keys if few and (name := namesake(key, kind))]
+    belong = f"{'They are options' if several else 'It is an option'} of `minictl {command}`."
     return UsageError(
-        f"{path}: unknown key{'s' if several else ''} {named}",
-        hint=f"{belong} of `minictl {command}`. {_all_keys(kind)}",
+        f"{path}: unknown key{'s' if several else ''} {named}", hint=" ".join((*near, belong, _all_keys(kind)))
     )
 
 

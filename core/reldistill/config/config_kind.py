@@ -14,7 +14,7 @@ from reldistill.config.presets import PRESETS, Preset
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["DISTILL", "EVAL", "KINDS", "ConfigKind", "kind_with"]
+__all__ = ["DISTILL", "EVAL", "KINDS", "ConfigKind", "kind_with", "namesake"]
 
 Config = TypeVar("Config", bound="DataclassInstance")
 
@@ -66,6 +66,11 @@ EVAL = ConfigKind("eval", EvalConfig, "MINICTL_EVAL_", "learning_rates")
 
 KINDS: Mapping[str, ConfigKind[Any]] = {kind.command: kind for kind in (DISTILL, EVAL)}
 """All, by command."""
+
+
+def namesake(key: str, kind: ConfigKind[Any]) -> str | None:
+    """The option of this kind that is the same word in the other number: ``seeds`` for ``seed``."""
+    return next((name for name in kind.types if name != key and name.rstrip("s") == key.rstrip("s")), None)
 
 
 def kind_with(key: str, *, beside: ConfigKind[Any]) -> ConfigKind[Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reldistill.config.config_kind import DISTILL, KINDS, ConfigKind, kind_with
+from reldistill.config.config_kind import DISTILL, KINDS, ConfigKind, kind_with, namesake
 from reldistill.config.option_types import from_text
 from reldistill.config.setting import Setting, setting
 from reldistill.errors import UsageError, as_one, did_you_mean
@@ -52,7 +52,9 @@ def _unknown(variable: str, asking: ConfigKind[Any]) -> UsageError:
     named = max(fitting, key=_length_of_prefix)
     name = variable.removeprefix(named.prefix).lower()
     if (other := kind_with(name, beside=named)) is not None:
-        hint = f"{name} is an option of `minictl {other.command}`: {other.prefix}{name.upper()}."
+        near = namesake(name, named)
+        hint = f"Did you mean {named.prefix}{near.upper()}? " if near else ""
+        hint += f"{name} is an option of `minictl {other.command}`: {other.prefix}{name.upper()}."
     else:
         known = [*PROGRAM_VARIABLES, *(known for kind in KINDS.values() for known in kind.variables)]
         kind = max(named, asking, key=_length_of_prefix)
