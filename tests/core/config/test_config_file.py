@@ -100,8 +100,9 @@ def test_a_key_or_value_that_cannot_be_is_refused_by_file_and_key(content: str, 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("learning_rate = 1", "options.toml: unknown key 'learning_rate'\nDid you mean learning_rates? It is an option of `minictl distill`. `minictl "
-         "config schema --command eval` lists all keys."),
+        ("learning_rate = 1", "options.toml: unknown key 'learning_rate'\nDid you mean learning_rates? "
+         "It is an option of `minictl distill`. "
+         "`minictl config schema --command eval` lists all keys."),
         ("sead = 1", "options.toml: unknown key 'sead'\nDid you mean seeds? `minictl config schema --command eval` lists all keys."),
         ("preset = 'minilm-v1'", "options.toml: unknown key 'preset'\nIt is an option of `minictl distill`."),
         ('learning_rates = "2e-5"', 'options.toml: learning_rates = "2e-5": must be a list of numbers, not a text\n'

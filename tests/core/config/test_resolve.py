@@ -54,7 +54,7 @@ def test_the_configuration_holds_what_the_sources_said(tmp_path: Path) -> None:
     assert resolved.preset is None
 
 
-def test_of_an_evaluation_too() -> None:
+def test_the_configuration_of_an_evaluation_holds_what_its_sources_said() -> None:
     environment = {"MINICTL_EVAL_LEARNING_RATES": "2e-5, 5e-5", "MINICTL_EVAL_LANGUAGES": '["en", "fr"]'}
     resolved = resolve_config({"seeds": [1, 2], "quick": True}, environment, kind=EVAL)
     assert resolved.config == EvalConfig(learning_rates=(2e-5, 5e-5), languages=("en", "fr"), seeds=(1, 2), quick=True)
