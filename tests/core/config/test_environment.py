@@ -10,7 +10,7 @@ from reldistill import UsageError
 from reldistill.config import DISTILL, EVAL, KINDS, ConfigKind, read_environment
 
 
-def refusal(kind: ConfigKind[Any] = DISTILL, **environment: str) -> str:
+def refusal(kind: ConfigKind[Any] = DISTILL, /, **environment: str) -> str:
     with pytest.raises(UsageError) as caught:
         read_environment(environment, kind)
     assert caught.value.exit_code == 2
