@@ -52,7 +52,7 @@ def _unknown(variable: str, asking: ConfigKind[Any]) -> UsageError:
     named = max(fitting, key=_length_of_prefix)
     name = variable.removeprefix(named.prefix).lower()
     if (other := kind_with(name, beside=named)) is not None:
-        near = namesake(name, named)
+        near = namesake(name, named) if other is not asking else None
         hint = f"Did you mean {named.prefix}{near.upper()}? " if near else ""
         hint += f"{name} is an option of `minictl {other.command}`: {other.prefix}{name.upper()}."
     else:

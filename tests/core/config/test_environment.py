@@ -84,17 +84,26 @@ def test_a_value_that_an_evaluation_cannot_have_is_refused_by_its_variable(varia
 @pytest.mark.parametrize(
     ("variable", "hint"),
     [
-        ("MINICTL_SEEDS", "Did you mean MINICTL_SEED? seeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS."),
+        ("MINICTL_SEEDS", "seeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS."),
         ("MINICTL_EVAL_STEPS", "steps is an option of `minictl distill`: MINICTL_STEPS."),
         ("MINICTL_EVAL_PRESET", "preset is an option of `minictl distill`: MINICTL_PRESET."),
-        ("MINICTL_EVAL_SEED", "Did you mean MINICTL_EVAL_SEEDS? seed is an option of `minictl distill`: MINICTL_SEED."),
         ("MINICTL_EVAL_EPOCH", "Did you mean MINICTL_EVAL_EPOCHS? "
          "Options are MINICTL_EVAL_ and a name in capitals, as MINICTL_EVAL_LEARNING_RATES."),
         ("MINICTL_STEPZ", "Did you mean MINICTL_STEPS? Options are MINICTL_"),
     ],
 )  # fmt: skip
 def test_a_variable_of_no_command_is_refused_by_all_of_them(kind: ConfigKind[Any], variable: str, hint: str) -> None:
-    assert refusal(kind, **{variable: "1"}).startswith(f"the environment has {variable}, which is no option\n{hint}")
+    said = refusal(kind, **{variable: "1"})
+    assert said.startswith(f"the environment has {variable}, which is no option\n")
+    assert hint in said
+
+
+def test_of_a_word_in_the_wrong_number_the_own_option_is_suggested_first() -> None:
+    said = "Did you mean MINICTL_EVAL_SEEDS? seed is an option of `minictl distill`: MINICTL_SEED."
+    assert refusal(EVAL, MINICTL_EVAL_SEED="1").endswith(f"\n{said}")
+    said = "Did you mean MINICTL_SEED? seeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS."
+    assert refusal(DISTILL, MINICTL_SEEDS="1").endswith(f"\n{said}")
+    assert refusal(EVAL, MINICTL_SEEDS="1").endswith("\nseeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS.")
 
 
 def test_all_problems_are_listed_at_once() -> None:
