@@ -50,6 +50,7 @@ def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
 
         from dataclasses import dataclass
         from reldistill import AttentionStates, PairRelation, hookimpl
+        from torch.nn.functional import normalize
 
         @dataclass(frozen=True)
         class HiddenCosine:
@@ -57,8 +58,7 @@ def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
             needs: frozenset[str] = frozenset({"hidden"})
 
             def logits(self, states: AttentionStates, relation_heads: int):
-                hidden = states.require("hidden")                      # [n, width]
-                unit = hidden / hidden.norm(dim=-1, keepdim=True)
+                unit = normalize(states.require("hidden"), dim=-1)     # [n, width]
                 return (10 * unit @ unit.T).unsqueeze(0)               # [1, n, n]
 
         @hookimpl
