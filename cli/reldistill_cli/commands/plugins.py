@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from reldistill.registry.discovery import RESTRICTION, chosen_plugins, installed_plugins
+from reldistill_cli.commands.plugins_check import check
 from reldistill_cli.output import print_json
 
-app = typer.Typer(no_args_is_help=True, help="See which plugins are installed.")
+app = typer.Typer(no_args_is_help=True, help="See which plugins are installed, and check them.")
+app.command("check")(check)
 
 
 @app.callback()
 def plugins() -> None:
-    """See which plugins are installed."""
+    """See which plugins are installed, and check them."""
 
 
 @app.command("list")

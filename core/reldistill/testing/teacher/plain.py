@@ -1,68 +1,64 @@
-"""The plain transformers model, one sequence at a time: what adapters are held against."""
+"""The whole transformers model with its own attention, one sequence at a time: what adapters are held against."""
 
 from __future__ import annotations
 
-from functools import partial
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from reldistill.testing.check import ConformanceError
+from reldistill.encoder.load import encoder_of
+from reldistill.testing.check import ConformanceError, ask
+from reldistill.testing.teacher.tiny import EVERYTHING, packed
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Callable
+
+    from torch import Tensor
     from transformers import PreTrainedModel
 
+    from reldistill.states import AttentionStates
     from reldistill.teacher import TeacherAdapter
 
-__all__ = ["plain_output", "plain_states"]
+__all__ = ["plain_output", "whole_states"]
+
+CONTRACT = (
+    "Projections names what the model computes: the outputs of query, key and value, and the first argument of layer"
+)
+CHANGE = "Name the submodules of the model itself, not copies, and as layer the module whose first argument is the hidden states."
 
 
-def plain_states(
-    model: PreTrainedModel, adapter: TeacherAdapter, ids: Tensor, positions: Tensor
-) -> dict[tuple[int, str], Tensor]:
-    """(layer, state) -> ``[tokens, width]`` of one sequence, by hooks on what the adapter says are its projections."""
-    seen: dict[tuple[int, str], Tensor] = {}
-
-    def keep(key: tuple[int, str], tensor: Tensor) -> None:
-        seen[key] = tensor[0].detach()
-
-    def keep_output(key: tuple[int, str], _module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        keep(key, output)
-
-    def keep_input(key: tuple[int, str], _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if not inputs:
-            raise ConformanceError(
-                "Projections.layer is called without positional arguments",
-                "the first argument of the layer is its input, the state hidden",
-                "Name the module whose first argument the hidden states are.",
-            )
-        keep(key, inputs[0])
-
-    handles = []
+def whole_states(model: PreTrainedModel, adapter: TeacherAdapter) -> Callable[[Tensor], dict[int, AttentionStates]]:
+    """A function from the ids of one sequence to layer -> its states, all layers of the uncut model."""
+    model.set_attn_implementation("eager")
     layers = range(1, int(model.config.num_hidden_layers) + 1)
-    try:
-        for layer in layers:
-            modules = adapter.projections(model, layer)
-            for kind in ("query", "key", "value"):
-                module = getattr(modules, kind)
-                handles.append(module.register_forward_hook(partial(keep_output, (layer, kind))))
-            handles.append(modules.layer.register_forward_pre_hook(partial(keep_input, (layer, "hidden"))))
-        plain_output(model, ids, positions)
-    finally:
-        for handle in handles:
-            handle.remove()
-    lacking = [
-        f"{kind} of layer {n}" for n in layers for kind in ("query", "key", "value", "hidden") if (n, kind) not in seen
-    ]
-    if lacking:
-        raise ConformanceError(
-            f"the plain model never calls the module of {lacking[0]}",
-            "Projections names modules that the model calls, whose outputs are its query, key and value",
-            "Name the submodules of the model itself, not copies of them.",
-        )
-    return seen
+    encoder = ask(
+        "projections(model, layer) of a whole model",
+        lambda: encoder_of(model, adapter, layers, EVERYTHING),
+        CONTRACT,
+        "Look the names of the modules up in the family's modeling file; layers count from 1.",
+    )
+    offset = adapter.position_offset(model.config)
+
+    def run(ids: Tensor) -> dict[int, AttentionStates]:
+        with torch.no_grad():
+            found: dict[int, AttentionStates] = ask(
+                "the whole model, with what projections() names watched,",
+                lambda: encoder(packed([ids], offset)),
+                CONTRACT,
+                CHANGE,
+            )
+        for layer, states in found.items():
+            absent = EVERYTHING - {name for name, _ in states.present()}
+            if absent:
+                raise ConformanceError(
+                    f"the whole model computes no {', '.join(sorted(absent))} by what projections() names in layer {layer}",
+                    CONTRACT,
+                    CHANGE,
+                )
+        return found
+
+    return run
 
 
 def plain_output(model: PreTrainedModel, ids: Tensor, positions: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from reldistill.encoder.load import load_teacher
 from reldistill.testing.check import ConformanceError, ask
-from reldistill.testing.teacher.plain import plain_states
+from reldistill.testing.teacher.plain import whole_states
 from reldistill.testing.teacher.tiny import EVERYTHING, SHAPE, packed, sequences, written
 
 if TYPE_CHECKING:
@@ -30,14 +30,13 @@ def check_states(adapter: TeacherAdapter, model_type: str) -> None:
     """Each layer of a single sequence."""
     with written(adapter, model_type) as tiny:
         ids = sequences(tiny.config)[0]
-        tokens = packed([ids], adapter.position_offset(tiny.config))
-        whole = plain_states(tiny.model, adapter, ids, tokens.position_ids)
+        whole = whole_states(tiny.model, adapter)(ids)
         for layer in range(1, SHAPE.layers + 1):
             cut = _cut_states(tiny, adapter, [layer], [ids])[layer]
             for name, state in cut.present():
                 _compare(
                     state,
-                    whole[layer, name],
+                    whole[layer].require(name),
                     f"cut at layer {layer}, the state {name!r} of that layer",
                     CUT,
                     CUT_CHANGE,
@@ -49,12 +48,12 @@ def check_several(adapter: TeacherAdapter, model_type: str) -> None:
     layers = [1, SHAPE.layers]
     with written(adapter, model_type) as tiny:
         ids = sequences(tiny.config)[0]
-        whole = plain_states(tiny.model, adapter, ids, packed([ids], adapter.position_offset(tiny.config)).position_ids)
+        whole = whole_states(tiny.model, adapter)(ids)
         together = _cut_states(tiny, adapter, layers, [ids])
         for layer in layers:
             for name, state in together[layer].present():
                 _compare(
-                    state, whole[layer, name], f"cut for layers {layers}, the state {name!r} of layer {layer}",
+                    state, whole[layer].require(name), f"cut for layers {layers}, the state {name!r} of layer {layer}",
                     CUT, "Cut at max(layers) only, and leave the layers below it as they are.",
                 )  # fmt: skip
 
@@ -63,13 +62,13 @@ def check_packed(adapter: TeacherAdapter, model_type: str) -> None:
     """Several sequences in one batch against the plain model on each."""
     with written(adapter, model_type) as tiny:
         ids = sequences(tiny.config)
-        layer, offset = SHAPE.layers, adapter.position_offset(tiny.config)
+        layer, of_one = SHAPE.layers, whole_states(tiny.model, adapter)
         together = _cut_states(tiny, adapter, [layer], ids)[layer]
         for number, (start, end) in enumerate(together.spans()):
-            whole = plain_states(tiny.model, adapter, ids[number], packed([ids[number]], offset).position_ids)
+            whole = of_one(ids[number])
             for name, state in together.present():
                 _compare(
-                    state[start:end], whole[layer, name], f"in a packed batch, the state {name!r} of sequence {number + 1}",
+                    state[start:end], whole[layer].require(name), f"in a packed batch, the state {name!r} of sequence {number + 1}",
                     "sequences of a packed batch do not see each other",
                     "The model must take its attention from transformers' AttentionInterface and hand on the keyword "
                     "arguments of forward() to it; a model that does not cannot be packed.",
