@@ -67,19 +67,20 @@ def _checks_of_things(registry: Registry, data_dir: str | Path | None, golden: s
         yield from layer_strategy_checks(strategy.thing)
     for adapter in registry.teachers:
         yield from teacher_checks(adapter.thing)
+    names = registry.tasks.names()
+    folders, files = _own(data_dir, names), _own(golden, names, ".json")
     for task in registry.tasks:
-        yield from task_checks(
-            task.thing, data_dir=_own(data_dir, task.name), golden=_own(golden, f"{task.name}.json", needed=True)
-        )
+        yield from task_checks(task.thing, data_dir=folders[task.name], golden=files[task.name])
 
 
-def _own(path: str | Path | None, name: str, *, needed: bool = False) -> Path | None:
-    """What is of this name in the folder; else the path itself, or None where a folder without it is of no use."""
+def _own(path: str | Path | None, names: list[str], suffix: str = "") -> dict[str, Path | None]:
+    """Name -> what is of this name in the folder; where nothing is of any, the path itself for all of them."""
     if path is None:
-        return None
-    if (Path(path) / name).exists():
-        return Path(path) / name
-    return None if needed and Path(path).is_dir() else Path(path)
+        return dict.fromkeys(names)
+    own = {name: Path(path) / f"{name}{suffix}" for name in names}
+    if any(place.exists() for place in own.values()):
+        return {name: place if place.exists() else None for name, place in own.items()}
+    return dict.fromkeys(names, Path(path))
 
 
 def _catalogues(registry: Registry) -> list[Catalogue[Any]]:
