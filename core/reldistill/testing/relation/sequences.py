@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,11 +26,21 @@ CHANGE = (
 
 
 def check_alone(relation: Relation) -> None:
-    """Views into a packed batch against copies, each of which is asked about first."""
+    """Views into a packed batch against copies of the sequences, each asked about by a relation of its own."""
+    unused = copy.deepcopy(relation)
     packed = random_states(LENGTHS, seed=5)
-    together = [logits_of(relation, packed.sequence(*span)).clone() for span in packed.spans()]
-    for number, (start, end) in enumerate(packed.spans()):
-        alone = logits_of(relation, changed(packed.sequence(start, end), torch.clone))
+    spans = list(packed.spans())
+    together = [logits_of(relation, packed.sequence(*span)).clone() for span in spans]
+    for first, second in combinations(range(len(spans)), 2):
+        if LENGTHS[first] == LENGTHS[second] and torch.equal(together[first], together[second]):
+            raise ConformanceError(
+                f"sequences {first + 1} and {second + 1} of {len(LENGTHS)}, of one length and else different, have the same "
+                "logits",
+                CONTRACT,
+                CHANGE,
+            )
+    for number, (start, end) in enumerate(spans):
+        alone = logits_of(copy.deepcopy(unused), changed(packed.sequence(start, end), torch.clone))
         _compare(together[number], alone, f"sequence {number + 1} of {len(LENGTHS)} has other logits than alone")
 
 
