@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import traceback
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from reldistill.errors import in_one_line
 
-__all__ = ["Check", "ConformanceError", "NotApplicable", "ask", "named_checks"]
+__all__ = ["Check", "Checks", "ConformanceError", "NotApplicable", "ask", "named_checks"]
 
 T = TypeVar("T")
+
+LIBRARIES = frozenset({"datasets", "numpy", "pluggy", "safetensors", "tokenizers", "torch", "transformers"})
+"""Folders of code that plugins call, where a line says little to whoever wrote the plugin."""
+
+Checks = Mapping[str, tuple[Callable[[T], None], str]]
+"""Name -> a function of the thing that is checked, and what it is about."""
 
 
 class ConformanceError(AssertionError):
@@ -64,10 +70,8 @@ class Check:
         return f"{self.subject}: {self.name}"
 
 
-def named_checks(
-    subject: str, thing: T, checks: dict[str, tuple[Callable[[T], None], str]], suffix: str = ""
-) -> list[Check]:
-    """``checks``: name -> a function of the thing, and what it is about."""
+def named_checks(subject: str, thing: T, checks: Checks[T], suffix: str = "") -> list[Check]:
+    """The checks of one thing; ``suffix`` stands behind each name."""
     return [
         Check(subject, f"{name}{suffix}", _bound(function, thing), about) for name, (function, about) in checks.items()
     ]
@@ -92,10 +96,11 @@ def _raised(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The innermost line outside of installed libraries and of this kit, which is most often the plugin's."""
-    kit = Path(__file__).parent
+    """The innermost line that is neither the toolkit's nor of a library that it uses: most often the plugin's."""
+    toolkit, python = Path(__file__).parents[1], Path(traceback.__file__).parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         file = Path(frame.filename)
-        if not file.is_relative_to(kit) and not {"torch", "transformers", "datasets"} & set(file.parts):
+        library = file.is_relative_to(python) and "site-packages" not in file.parts
+        if not library and not file.is_relative_to(toolkit) and not LIBRARIES & set(file.parts) and file.is_file():
             return f" ({file.name}, line {frame.lineno}, in {frame.name})"
     return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reldistill.errors import ReldistillError, UsageError
 from reldistill.layers import LayerContext, LayerPair, check_pairs
-from reldistill.testing.check import Check, ConformanceError, named_checks
+from reldistill.testing.check import Check, Checks, ConformanceError, named_checks
 from reldistill.testing.loading import check_contract
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _check_announcements(strategy: LayerStrategy) -> None:
             )
 
 
-CHECKS = {
+CHECKS: Checks[LayerStrategy] = {
     "contract": (
         partial(check_contract, "reldistill_layer_strategies"),
         "it has a name and pairs(context)",

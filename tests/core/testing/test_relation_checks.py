@@ -78,7 +78,7 @@ class HashOfACount(Cosine):
         return isinstance(other, HashOfACount)
 
     def __hash__(self) -> int:
-        return self.__dict__.get("calls", 0)
+        return int(self.__dict__.get("calls", 0))
 
     def logits(self, states: AttentionStates, relation_heads: int) -> Tensor:
         self.__dict__["calls"] = self.__dict__.get("calls", 0) + 1
@@ -113,7 +113,7 @@ class Narrow(Cosine):
 class DividesByTheNorm(Cosine):
     def logits(self, states: AttentionStates, relation_heads: int) -> Tensor:
         hidden = states.require("hidden")
-        unit = hidden / hidden.norm(dim=-1, keepdim=True)
+        unit: Tensor = hidden / hidden.norm(dim=-1, keepdim=True)
         return (unit @ unit.T).unsqueeze(0)
 
 
@@ -173,7 +173,8 @@ class CachedByLength(Cosine):
 
     def logits(self, states: AttentionStates, relation_heads: int) -> Tensor:
         logits = cosine(states)
-        return self.cache.setdefault(states.tokens, logits.detach()) + 0 * logits
+        first: Tensor = self.cache.setdefault(states.tokens, logits.detach())
+        return first + 0 * logits
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,8 @@ class RunningMean(CachedByLength):
     """Each call moves what the next one gives."""
 
     def logits(self, states: AttentionStates, relation_heads: int) -> Tensor:
-        scale = self.cache["scale"] = self.cache.get("scale", 1.0) * 1.1
-        return scale * cosine(states)
+        self.cache["scale"] = self.cache.get("scale", 1.0) * 1.1
+        return float(self.cache["scale"]) * cosine(states)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reldistill.testing.check import Check, named_checks
+from reldistill.testing.check import Check, Checks, named_checks
 from reldistill.testing.loading import check_contract
 from reldistill.testing.relation import devices, gradients, identity, inputs, logits, loss, sequences
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["relation_checks"]
 
-CHECKS = {
+CHECKS: Checks[Relation] = {
     "contract": (
         partial(check_contract, "reldistill_relations"),
         "it has a name, a frozenset of needs and logits(), and is hashable",

@@ -45,5 +45,5 @@ def check_itself(relation: Relation) -> None:
 
 
 def _loss(relation: Relation, teacher: AttentionStates, student: AttentionStates, heads: int) -> float:
-    needed = (only(states, relation.needs) for states in (teacher, student))
-    return float(relation_loss(*needed, {relation: 1.0}, heads, sequences=1).total)
+    theirs, ours = (only(states, relation.needs) for states in (teacher, student))
+    return float(relation_loss(theirs, ours, {relation: 1.0}, heads, sequences=1).total)

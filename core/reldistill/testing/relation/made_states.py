@@ -33,8 +33,10 @@ def random_states(
 ) -> AttentionStates:
     """All four states, ``[sum of lengths, width]`` each, from a standard normal distribution."""
     generator = torch.Generator().manual_seed(seed)
-    made = (torch.randn(sum(lengths), width, generator=generator, dtype=torch.float64).to(dtype) for _ in STATE_NAMES)
-    return AttentionStates(*made, cumulative_lengths(lengths), tuple(lengths))
+    query, key, value, hidden = (
+        torch.randn(sum(lengths), width, generator=generator, dtype=torch.float64).to(dtype) for _ in STATE_NAMES
+    )
+    return AttentionStates(query, key, value, hidden, cumulative_lengths(lengths), tuple(lengths))
 
 
 def changed(states: AttentionStates, change: Callable[[Tensor], Tensor]) -> AttentionStates:

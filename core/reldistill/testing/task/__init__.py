@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reldistill.testing.check import Check, named_checks
+from reldistill.testing.check import Check, Checks, named_checks
 from reldistill.testing.loading import check_contract
 from reldistill.testing.task import defaults, encoding, golden_scores, predictions, rows, run, scores
 from reldistill.testing.task.rows import Given
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["task_checks"]
 
-CHECKS = {
+CHECKS: Checks[Given] = {
     "defaults": (defaults.check_defaults, "the search that it begins with can be run"),
     "evaluations": (
         defaults.check_evaluations,

@@ -65,5 +65,5 @@ def check_run(given: Given) -> None:
         raise ConformanceError(
             "the same evaluation, asked for again, was done again",
             "what is finished is found by model, rows and options, and not done twice",
-            "Let load() give the same rows each time, and note the files that it reads.",
+            "Let source.used hold the files that rows come from, and nothing that is another in each run.",
         )

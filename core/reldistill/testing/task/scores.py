@@ -27,6 +27,8 @@ LENGTH = 64
 
 CONTRACT = "score(outputs, rows, encoded, language) gives metric -> float in percent, or None where it is not defined"
 
+HEAD = "Use model_with_head of reldistill.evaluation.model, or a class AutoModelFor… of transformers."
+
 
 def untrained_outputs(given: Given, encoded: Encoded) -> list[NDArray[np.float32]]:
     """What the task's head says on a tiny BERT that nobody has trained."""
@@ -38,12 +40,15 @@ def untrained_outputs(given: Given, encoded: Encoded) -> list[NDArray[np.float32
                 "model(checkpoint, fine_tuned=False)",
                 lambda: given.task.model(folder, fine_tuned=False),
                 "model() gives the checkpoint's encoder with a new head of this task",
-                "Use model_with_head of reldistill.evaluation.model, or a class AutoModelFor… of transformers.",
+                HEAD,
             )
     finally:
         torch.set_rng_state(drawn)
-    return infer(
-        model, encoded, pad_token_id=0, device=torch.device("cpu"), precision=torch.float32, stop=Stop()
+    return ask(
+        "the model of model(), asked for outputs,",
+        lambda: infer(model, encoded, pad_token_id=0, device=torch.device("cpu"), precision=torch.float32, stop=Stop()),
+        "the model takes input_ids and attention_mask and gives logits, or start_logits and end_logits",
+        HEAD,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reldistill.testing.check import Check, named_checks
+from reldistill.testing.check import Check, Checks, named_checks
 from reldistill.testing.loading import check_contract
 from reldistill.testing.teacher import aliases, held, positions, projections, states, student
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["teacher_checks"]
 
-CHECKS = {
+CHECKS: Checks[TeacherAdapter] = {
     "contract": (
         partial(check_contract, "reldistill_teachers"),
         "it has a name, model types, aliases and four methods",
@@ -44,7 +44,7 @@ def teacher_checks(adapter: TeacherAdapter) -> list[Check]:
     subject = f"teacher {getattr(adapter, 'name', adapter)}"
     found = named_checks(subject, adapter, CHECKS)
     for model_type in sorted(getattr(adapter, "model_types", ())):
-        of_type = {
+        of_type: Checks[TeacherAdapter] = {
             name: (partial(check, model_type=model_type), about)
             for name, (check, about) in CHECKS_OF_A_MODEL_TYPE.items()
         }
