@@ -56,21 +56,18 @@ def checks_of(
 
 
 def _checks_of_things(registry: Registry, data_dir: str | Path | None, golden: str | Path | None) -> Iterator[Check]:
-    from reldistill.testing.layers import layer_strategy_checks
-    from reldistill.testing.relation import relation_checks
-    from reldistill.testing.task import task_checks
-    from reldistill.testing.teacher import teacher_checks
+    from reldistill import testing  # which imports what a kind of thing needs when there is one
 
     for relation in registry.relations:
-        yield from relation_checks(relation.thing)
+        yield from testing.relation_checks(relation.thing)
     for strategy in registry.layer_strategies:
-        yield from layer_strategy_checks(strategy.thing)
+        yield from testing.layer_strategy_checks(strategy.thing)
     for adapter in registry.teachers:
-        yield from teacher_checks(adapter.thing)
+        yield from testing.teacher_checks(adapter.thing)
     names = registry.tasks.names()
     folders, files = _own(data_dir, names), _own(golden, names, ".json")
     for task in registry.tasks:
-        yield from task_checks(task.thing, data_dir=folders[task.name], golden=files[task.name])
+        yield from testing.task_checks(task.thing, data_dir=folders[task.name], golden=files[task.name])
 
 
 def _own(path: str | Path | None, names: list[str], suffix: str = "") -> dict[str, Path | None]:

@@ -69,12 +69,12 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Of a check that fails its advice is shown, and nothing else; one that cannot be made is skipped."""
+    error = call.excinfo.value if call.excinfo is not None else None  # pytest puts its own in the place of a SkipTest
     report = yield
-    error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, ConformanceError):
         report.longrepr = str(error)
     elif isinstance(error, NotApplicable):
         report.outcome = "skipped"
-        path, line, _ = item.reportinfo()
-        report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {error}")
+        path, line, _ = item.reportinfo()  # where pytest would name a file of its own
+        report.longrepr = (str(path), None if line is None else line + 1, f"Skipped: {error}")  # type: ignore[assignment]
     return report

@@ -12,7 +12,8 @@ from torch.nn.functional import normalize
 
 from kit_outcomes import advice, outcomes
 from reldistill import AttentionStates, PairRelation
-from reldistill.testing import relation_checks
+from reldistill.testing import ConformanceError, relation_checks
+from reldistill.testing.relation.devices import check_on
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,12 @@ def test_what_a_relation_raises_is_advice_with_the_line_that_raised() -> None:
     error = advice(relation_checks(Breaks()), "shape")
     assert error.found.startswith("raised IndexError: no such head (test_relation_checks.py, line ")
     assert error.found.endswith(", in logits)")
+
+
+def test_what_is_another_on_a_device_is_found() -> None:
+    check_on(Cosine(), "cpu")
+    with pytest.raises(ConformanceError, match="logits on cpu differ from those on the CPU by up to"):
+        check_on(Random(), "cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="waits for a CUDA device")

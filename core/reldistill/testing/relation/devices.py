@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reldistill.relation import Relation
 
-__all__ = ["check_cuda", "check_meta", "check_mps"]
+__all__ = ["check_cuda", "check_meta", "check_mps", "check_on"]
 
 CONTRACT = "logits are computed on the device of the states"
 CHANGE = "Make new tensors with device=state.device, as torch.eye(n, device=state.device) or state.new_zeros(n)."
@@ -41,17 +41,18 @@ def check_cuda(relation: Relation) -> None:
     """On the first CUDA device."""
     if not torch.cuda.is_available():
         raise NotApplicable("there is no CUDA device here")
-    _compare(relation, "cuda")
+    check_on(relation, "cuda")
 
 
 def check_mps(relation: Relation) -> None:
     """On Apple's GPU."""
     if not torch.backends.mps.is_available():
         raise NotApplicable("there is no MPS device here")
-    _compare(relation, "mps")
+    check_on(relation, "mps")
 
 
-def _compare(relation: Relation, device: str) -> None:
+def check_on(relation: Relation, device: str) -> None:
+    """On a device that is there, against the CPU."""
     expected = _logits_and_gradients(relation, "cpu")
     found = ask(f"on {device}, logits()", lambda: _logits_and_gradients(relation, device), CONTRACT, CHANGE)
     for name, tensor in expected.items():
