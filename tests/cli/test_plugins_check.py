@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hostile_plugins import GOOD_RELATION, PluginFolder
 from reldistill_cli.main import app

@@ -23,9 +23,19 @@ BUILT_IN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("check", [check for module in BUILT_IN for check in plugin_checks(module)], ids=str)
-def test_the_built_in_plugins_conform(check: Check) -> None:
-    check()
+@pytest.mark.parametrize("module", BUILT_IN, ids=lambda module: module.__name__)
+def test_the_built_in_plugins_conform(module: ModuleType) -> None:
+    failed, passed = {}, 0
+    for check in plugin_checks(module):
+        try:
+            check()
+            passed += 1
+        except NotApplicable:
+            pass
+        except ConformanceError as error:
+            failed[str(check)] = str(error)
+    assert failed == {}
+    assert passed > 5
 
 
 def plugin(name: str = "a_plugin", **hooks: Any) -> ModuleType:

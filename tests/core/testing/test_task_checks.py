@@ -99,7 +99,11 @@ def test_rows_of_several_languages_and_answers_in_contexts_pass(tmp_path: Path) 
     write_squad(tmp_path / "squad2/dev-v2.0.json", 9)
     write_rte(tmp_path / "rte")
     write_xnli(tmp_path / "xnli")
-    for name in ("rte", "xnli", "squad2"):
+    write_squad(tmp_path / "mlqa/train-v1.1.json", 12, some_without=False)
+    for split, language in itertools.product(("dev", "test"), ("en", "es")):
+        name = f"{split}-context-{language}-question-{language}.json"
+        write_squad(tmp_path / "mlqa/MLQA_V1" / split / name, 6, some_without=False)
+    for name in ("rte", "xnli", "squad2", "mlqa"):
         found = outcomes(task_checks(tasks.get(name).thing, tmp_path / name))
         assert {check: said for check, said in found.items() if said} == {"golden scores": "skipped"}, name
 
