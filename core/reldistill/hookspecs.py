@@ -9,6 +9,9 @@ Each hook below does nothing by default and returns an iterable of small objects
 to load, or returns something that breaks its contract, is left out with a warning; only a run that asks for it stops.
 Names that the toolkit itself provides cannot be taken; what two plugins call by the same name is chosen by
 ``distribution:name``.
+
+A plugin's module may say ``reldistill_api = 1``, the :data:`PLUGIN_API` that it was written for: where that is not
+supported it is left out with advice, in place of failing later.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from reldistill.teacher import TeacherAdapter
 
 __all__ = [
+    "OLDEST_PLUGIN_API",
+    "PLUGIN_API",
     "PROJECT",
     "hookimpl",
     "hookspec",
@@ -36,6 +41,12 @@ __all__ = [
 
 PROJECT = "reldistill"
 """The name of the hooks' project in pluggy, and of the entry-point group."""
+
+PLUGIN_API = 1
+"""The number of what plugins can rely on. It grows when something that was promised changes or goes."""
+
+OLDEST_PLUGIN_API = 1
+"""The oldest number whose plugins still work."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -84,6 +84,12 @@ def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) 
     for pair in pairs:
         if not isinstance(pair, LayerPair):
             raise PluginError(f"{source} gave {pair!r}, which is no LayerPair", hint="This is a fault of the strategy.")
+        if not (isinstance(pair.teacher_layer, int) and isinstance(pair.student_layer, int)):
+            raise PluginError(
+                f"{source} gave {pair!r}: a layer is an int from 1", hint="This is a fault of the strategy."
+            )
+        if not isinstance(pair.weight, int | float):
+            raise PluginError(f"{source} gave {pair!r}: a weight is a number", hint="This is a fault of the strategy.")
         for owner, layer, layers in (
             ("teacher", pair.teacher_layer, context.teacher_layers),
             ("student", pair.student_layer, context.student_layers),

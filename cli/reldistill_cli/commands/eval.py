@@ -127,7 +127,9 @@ def _run(tasks: list[str], config: EvalConfig, stop: Stop) -> list[dict[str, Any
     registry = Registry.installed(warn=warn)
     names = _expanded(tasks, registry)
     for name in names:
-        plan_of(registry.tasks.get(name).thing, config)  # what one of them refuses is said before another is trained
+        plan_of(
+            registry.tasks.get(name).guarded("task"), config
+        )  # what one of them refuses is said before another is trained
     found = []
     with EvalScreen() as reporter:
         for name in names:

@@ -67,16 +67,15 @@ def evaluate(
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or EvalReporter(), stop or Stop()
     provided = registry.tasks.get(task_name)
-    plan = plan_of(provided.thing, config)
+    task = provided.guarded("task")
+    plan = plan_of(task, config)
     encoder = locate_encoder(config.model, registry)
     device = resolve_device(config.device)
     if device.type == "cuda":
         device = torch.device("cuda", share[0] % torch.cuda.device_count())
     source = DataSource(_data_folder(config.data_dir))
-    search = Search(
-        provided.thing, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop
-    )
-    with blame(provided.source, f"the task {task_name!r}"):
+    search = Search(task, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop)
+    with blame(provided.source, f"the task {provided.name!r}"):
         search.load()
         protocol = _protocol(search)
         folder = _folder(config, encoder) / f"{task_name}-{_identity(search, protocol)}"
