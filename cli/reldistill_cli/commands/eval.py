@@ -12,7 +12,7 @@ from reldistill.errors import UsageError
 from reldistill.evaluation.config import SEEDS, EvalConfig, numbers, words
 from reldistill.launch import in_worker, launch, report_exit_code, under_torchrun
 from reldistill.stop import Stop
-from reldistill_cli.output import print_json, warn
+from reldistill_cli.output import print_json, results_alone, warn
 
 if TYPE_CHECKING:
     from reldistill.registry import Registry
@@ -107,7 +107,7 @@ def evaluate_tasks(
     )
     if nproc > 1 and not under_torchrun() and (code := launch(nproc, sys.argv[1:])):
         raise typer.Exit(code)
-    with Stop(second_ends=not in_worker()) as stop:
+    with Stop(second_ends=not in_worker()) as stop, results_alone():
         results = _run(tasks, config, stop)
     report_exit_code(0)
     if not results:  # one of several processes

@@ -29,7 +29,8 @@ def relation_logits(relation: Relation, states: AttentionStates, relation_heads:
     """
     try:
         declared = relation.needs
-        seen = replace(states, **{name: None for name, _ in states.present() if name not in declared})
+        hidden_from_it: dict[str, Any] = {name: None for name, _ in states.present() if name not in declared}
+        seen = replace(states, **hidden_from_it) if hidden_from_it else states
         versions = [state._version for _, state in seen.present()]
         logits = relation.logits(seen, relation_heads)
     except (Exception, SystemExit) as error:
