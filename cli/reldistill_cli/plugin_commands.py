@@ -32,7 +32,9 @@ MADE_BY = __name__
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]*")
 
-_SHOWN = next(k for k in reversed(typer.BadParameter.__mro__) if k not in (object, BaseException, Exception))
+_SHOWN: type[BaseException] = next(
+    k for k in reversed(typer.BadParameter.__mro__) if k not in (object, BaseException, Exception)
+)
 """The base of what Typer itself shows and ends with 2."""
 
 

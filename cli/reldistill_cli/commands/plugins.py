@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -26,7 +26,8 @@ def list_plugins(
     ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
 ) -> None:
     """List the installed plugins and the commands that they add. Reads their metadata; imports none of them."""
-    builtin = {name or "" for name in (ctx.find_root().command.commands if ctx.parent else {})}
+    root: Any = ctx.find_root().command
+    builtin = set(getattr(root, "commands", ()))
     sources, commands = installed_plugins(), installed_plugins(COMMANDS)
     loaded, obstacles = set(chosen_plugins([*sources, *commands])), {s: command_obstacle(s, builtin) for s in commands}
     rows = [_row(s, enabled=s in loaded) for s in sources]

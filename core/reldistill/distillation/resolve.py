@@ -13,7 +13,7 @@ from reldistill.cost import StepMemory
 from reldistill.distillation import paper_defaults
 from reldistill.distillation.device import memory_bytes
 from reldistill.distillation.locate import Teacher
-from reldistill.errors import BrokenContract, PluginError, UsageError
+from reldistill.errors import BrokenContract, UsageError
 from reldistill.layers import LayerContext, LayerPair, LayerStrategy, check_pairs, explicit_pairs
 from reldistill.registry import PluginSource, Provided, blame
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
@@ -41,28 +41,26 @@ def resolve_layers(
         check_pairs(pairs, context, f"--layers {config.layers}")
         return tuple(pairs), None
     strategy = registry.layer_strategies.get(config.layers.strip())
-    pairs = _pairs_of(strategy, context)
-    try:
-        check_pairs(pairs, context, f"--layers {config.layers}")
-    except UsageError as error:
-        if strategy.source.builtin:
-            raise
-        raise PluginError(
-            f"{strategy.source}: {error.message}", hint=f"{error.hint or ''} The strategy chose this itself.".strip()
-        ) from error
-    return tuple(pairs), strategy.source
+    with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
+        return tuple(_pairs_of(strategy, context, f"--layers {config.layers}")), strategy.source
 
 
-def _pairs_of(strategy: Provided[LayerStrategy], context: LayerContext) -> list[LayerPair]:
+def _pairs_of(strategy: Provided[LayerStrategy], context: LayerContext, source: str) -> list[LayerPair]:
     """What a strategy chooses; one of another distribution is asked twice, for ranks and resumed runs ask it anew."""
     thing = strategy.guarded("layer strategy")
-    with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
-        pairs = list(thing.pairs(context))
-        if not strategy.source.builtin and pairs != list(thing.pairs(replace(context, announce=lambda message: None))):
-            raise BrokenContract(
-                f"the layer strategy {strategy.name!r} chose other pairs when it was asked again",
-                hint="It must choose the same for the same models: every process and every resumed run asks it.",
-            )
+    pairs = list(thing.pairs(context))
+    if strategy.source.builtin:
+        check_pairs(pairs, context, source)
+        return pairs
+    try:
+        check_pairs(pairs, context, source)
+    except UsageError as error:  # the user did not choose them
+        raise BrokenContract(error.message, hint=error.hint) from error
+    if pairs != list(thing.pairs(replace(context, announce=lambda message: None))):
+        raise BrokenContract(
+            f"the layer strategy {strategy.name!r} chose other pairs when it was asked again",
+            hint="It must choose the same for the same models: every process and every resumed run asks it.",
+        )
     return pairs
 
 

@@ -148,7 +148,7 @@ def _distill(
         ranks.of_the_first(lambda: _complete(folder))
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
-    student, trainer = _trainer(plan, corpus, reporter, stop, ranks, max_skipped=config.max_skipped)
+    student, trainer = _trainer(plan, corpus, reporter, stop, ranks, config.max_skipped)
     # No folder is made before all that can be refused was read.
     training = Training(plan, student, trainer, validation, folder, reporter, stop)
     training.run(checkpoint, data_sha256=corpus.fingerprint if corpus else None)
@@ -188,7 +188,6 @@ def _trainer(
     reporter: Reporter,
     stop: Stop,
     ranks: Ranks,
-    *,
     max_skipped: int,
 ) -> tuple[NewStudent, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
@@ -269,7 +268,7 @@ def _one_batch(
         corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder) if source else None
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
-        _, trainer = _trainer(plan, corpus, reporter, stop, ranks, max_skipped=0)
+        _, trainer = _trainer(plan, corpus, reporter, stop, ranks, 0)
         row: dict[str, float] = {}
         trainer.run(min(1, plan.steps), lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)
