@@ -82,6 +82,9 @@ def _said_by_the_first(error: BaseException) -> bool:
     """Whether this is one process of several, and the first of them meets the same."""
     if os.environ.get("RANK", "0") == "0":
         return False
+    settled: bool | None = getattr(error, "said_by_another", None)
+    if settled is not None:
+        return settled
     return isinstance(error, Stopped | UsageError | DataError | PluginError) or getattr(error, "of_another", False)
 
 

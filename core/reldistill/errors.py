@@ -21,6 +21,8 @@ class ReldistillError(Exception):
     exit_code = 1
     of_another = False
     """Whether it went wrong in another process of the run, which says what."""
+    said_by_another: bool | None = None
+    """Whether another process meets the same and says it; None where nobody has settled it."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

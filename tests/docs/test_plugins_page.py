@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from conftest import MakeTeacher
 from hostile_plugins import PluginFolder
 from reldistill import PLUGIN_API, Registry, hookspecs
-from reldistill.registry import COMMANDS
+from reldistill.registry import COMMANDS, Catalogue
 from reldistill_cli.main import app
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -92,7 +92,7 @@ def test_python_on_the_pages_runs_and_is_a_plugin_where_it_fulfils_hooks(plugins
     warnings: list[str] = []
     registry = Registry.installed(warn=warnings.append)
     assert warnings == []
-    catalogues = {
+    catalogues: dict[str, Catalogue[Any]] = {
         "reldistill_relations": registry.relations, "reldistill_layer_strategies": registry.layer_strategies,
         "reldistill_teachers": registry.teachers, "reldistill_tasks": registry.tasks,
     }  # fmt: skip

@@ -265,3 +265,27 @@ def test_a_plugin_that_changes_everything_at_import_works_where_it_is_asked_for(
     )
     assert outcome.returncode == 0, outcome.stderr
     assert (hostile.here / "used" / "student" / "model.safetensors").is_file()
+
+
+ON_THE_SECOND = {
+    "raises": ("if os.environ['RANK'] == '1': raise RuntimeError('no licence')", "failed: RuntimeError: no licence"),
+    "raises-on-both": ("raise RuntimeError('no licence')", "failed: RuntimeError: no licence"),
+    "spoils": ("if os.environ['RANK'] == '1': return good * float('nan')", "made numbers that are not finite"),
+}
+
+
+@pytest.mark.parametrize("what", ON_THE_SECOND)
+def test_of_several_processes_one_says_what_the_plugin_did(
+    tmp_path: Path, teacher: MakeTeacher, text: Path, what: str
+) -> None:
+    line, said = ON_THE_SECOND[what]
+    folder = PluginFolder(tmp_path / "plugins")
+    folder.add("bad", "import os\n" + RELATION.format(body=f"        {line}"))
+    outcome = Machine(tmp_path / "here", folder.path).minictl(
+        *distillation(teacher("bert"), text, "--relations", "qq,bad", "--nproc", "2")
+    )
+    assert (outcome.returncode, outcome.stdout) == (4, ""), outcome.stderr
+    messages = [line for line in outcome.stderr.splitlines() if line.startswith("error: ") and "bad 1.0" in line]
+    assert len(messages) == 1, outcome.stderr  # a first process that did not meet it says that another one did
+    assert said in messages[0]
+    assert "Traceback" not in outcome.stderr

@@ -19,7 +19,7 @@ from reldistill.distillation.random_state import random_state, restore_random_st
 from reldistill.distillation.ranks import PeerFailed, Ranks, others_may_end
 from reldistill.distillation.skipped import SkippedUpdates
 from reldistill.distillation.tokens import one_token, packed_tokens
-from reldistill.errors import Stopped
+from reldistill.errors import PluginError, ReldistillError, Stopped
 from reldistill.out_of_memory import is_out_of_memory
 from reldistill.relation import PairRelation
 from reldistill.stop import Stop
@@ -233,7 +233,11 @@ class Trainer:
         if not self.lockstep:
             return self.agreed(work)
         with others_may_end():
-            return work()
+            try:
+                return work()
+            except PluginError as error:
+                error.said_by_another = False  # the others may never meet it
+                raise
 
     def before_parts(self, parts: int) -> None:
         """In lockstep: call the teacher for nothing, as often as another rank has more parts than this one."""
@@ -259,6 +263,8 @@ class Trainer:
             of_all = self.ranks.largest(met)
             if of_all == Outcome.DONE:
                 return done
+            if of_all == Outcome.FAILED:
+                self._settle_who_speaks(error if met == of_all else None)
             if error is not None and met == of_all:
                 raise error
         finally:
@@ -268,6 +274,12 @@ class Trainer:
         if of_all == Outcome.STOPPED:
             raise Stopped("a signal to another process of the run")
         raise PeerFailed(together=of_all == Outcome.DAMAGED_DATA)
+
+    def _settle_who_speaks(self, error: BaseException | None) -> None:
+        """Of the ranks that failed the lowest says it, also where that is not the first of all."""
+        lowest = self.ranks.size - self.ranks.largest(0 if error is None else self.ranks.size - self.ranks.rank)
+        if isinstance(error, ReldistillError) and not error.of_another:
+            error.said_by_another = self.ranks.rank != lowest
 
     def _sum_over_ranks(self, total: Tensor, terms: dict[str, Tensor]) -> None:
         if self.ranks.size == 1:

@@ -30,7 +30,7 @@ def plugins(tmp_path: Path) -> Iterator[PluginFolder]:
     ("change", "read"),
     [
         ("random.seed(7)", random.getstate),
-        ("numpy.random.seed(7)", lambda: np.random.get_state(legacy=False)["state"]["key"].tolist()),  # type: ignore[call-overload, index]
+        ("numpy.random.seed(7)", lambda: np.random.get_state(legacy=False)["state"]["key"].tolist()),
         ("torch.manual_seed(7)", lambda: torch.get_rng_state().tolist()),
         ("torch.rand(3)", lambda: torch.get_rng_state().tolist()),
         ("torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
