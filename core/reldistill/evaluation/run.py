@@ -28,6 +28,7 @@ from reldistill.evaluation.result_file import FORMAT, RESULT_NAME
 from reldistill.evaluation.search import SUBMISSION, Search
 from reldistill.local_path import local_path
 from reldistill.registry import Provided, Registry, blame
+from reldistill.registry.content_hash import content_hash
 from reldistill.run_files import RUNS, STUDENT
 from reldistill.stop import Stop
 
@@ -67,16 +68,18 @@ def evaluate(
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or EvalReporter(), stop or Stop()
     provided = registry.tasks.get(task_name)
-    plan = plan_of(provided.thing, config)
+    task = provided.guarded("task")
+    plan = plan_of(task, config)
     encoder = locate_encoder(config.model, registry)
     device = resolve_device(config.device)
     if device.type == "cuda":
         device = torch.device("cuda", share[0] % torch.cuda.device_count())
     source = DataSource(_data_folder(config.data_dir))
-    search = Search(
-        provided.thing, encoder, source, plan, device, resolve_precision(config.precision, device), reporter, stop
-    )
-    with blame(provided.source, f"the task {task_name!r}"):
+    owner = provided.source
+    code = "" if owner.builtin else f"{owner.distribution} {owner.version} {content_hash(owner)}"
+    precision = resolve_precision(config.precision, device)
+    search = Search(task, encoder, source, plan, device, precision, reporter, stop, code)
+    with blame(provided.source, f"the task {provided.name!r}"):
         search.load()
         protocol = _protocol(search)
         folder = _folder(config, encoder) / f"{task_name}-{_identity(search, protocol)}"
@@ -167,13 +170,14 @@ def _protocol(search: Search) -> dict[str, Any]:
 
 
 def _identity(search: Search, protocol: Mapping[str, Any]) -> str:
-    """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one."""
+    """The same for the same model, data, protocol and code of a plugin: a larger grid finds the cells of the smaller one."""
     depends_on = [
         search.encoder.sha256,
         search.encoder.tokenizer_sha256,
         search.as_it_is,
         sorted(search.data.values()),
         protocol,
+        *([search.code] if search.code else []),
     ]
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:8]
 

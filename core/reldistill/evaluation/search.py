@@ -54,6 +54,8 @@ class Search:
     precision: torch.dtype
     reporter: EvalReporter
     stop: Stop
+    code: str = ""
+    """What the task's code is known by where it is another distribution's: what it made before is not taken for its own."""
     data: dict[str, str] = field(default_factory=dict, init=False)
     """What the scores come from -> SHA-256."""
     loaded: dict[tuple[str, str], Dataset] = field(default_factory=dict, init=False)
@@ -132,7 +134,7 @@ class Search:
             key = {
                 "task": self.task.name, "rows": content_sha256(rows), "tokenizer": self.encoder.tokenizer_sha256,
                 "max_length": self.plan.max_length,
-            }  # fmt: skip
+            } | ({"code": self.code} if self.code else {})  # fmt: skip
             length = self.plan.max_length
             self._encoded[split, language] = encoded_once(
                 key, lambda: self.task.encode(rows, self.encoder.tokenizer, length)
