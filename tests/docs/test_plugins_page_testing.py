@@ -31,18 +31,18 @@ def block(language: str, text: str) -> str:
     return found[1]
 
 
-def module(name: str, source: str) -> ModuleType:
+def module(monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> ModuleType:
     made = ModuleType(name)
-    sys.modules[name] = made  # a dataclass looks its module up
+    monkeypatch.setitem(sys.modules, name, made)  # a dataclass looks its module up
     exec(source, vars(made))
     return made
 
 
 def test_the_relations_of_the_page_pass_the_two_lines_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    package = module("my_package", "")
-    package.relations = module("my_package.relations", block("python", PAGE.partition("## A relation")[2]))  # type: ignore[attr-defined]
-    test = module("test_of_the_page", block("python", SECTION)).test_conforms
+    package = module(monkeypatch, "my_package", "")
+    relations = block("python", PAGE.partition("## A relation")[2])
+    package.relations = module(monkeypatch, "my_package.relations", relations)  # type: ignore[attr-defined]
+    test = module(monkeypatch, "test_of_the_page", block("python", SECTION)).test_conforms
     (mark,) = test.pytestmark
     assert mark.args[0] == "check"
     assert {check.subject for check in mark.args[1]} > {"relation query-key", "relation hidden-cosine"}
