@@ -84,7 +84,8 @@ def test_the_sections_come_in_this_order() -> None:
 def plugins(tmp_path: Path) -> Iterator[PluginFolder]:
     with PluginFolder(tmp_path / "plugins") as folder:
         (folder.path / "my_package").mkdir()
-        (folder.path / "my_package/relations.py").touch()  # whose tests the page shows
+        for file in ("__init__.py", "relations.py"):  # whose tests the page shows
+            (folder.path / "my_package" / file).touch()
         yield folder
 
 
