@@ -82,6 +82,7 @@ def test_a_sound_plugin_is_a_row_for_it_and_for_each_thing_and_exit_code_0(plugi
     assert ["plugin", "mine", "5", "-", "-"] in rows
     assert any(row[:2] == ["relation", "my-qk"] and row[3] == "-" for row in rows)
     assert "skipped: relation my-qk: mps: there is no MPS device here" in outcome.stdout
+    assert outcome.stderr.splitlines() == ["checking plugin mine", "checking relation my-qk"]
 
 
 def test_a_failure_is_shown_with_its_advice_and_ends_with_4(plugins: PluginFolder) -> None:
