@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,3 +195,14 @@ def test_a_golden_file_of_other_scores_is_a_failure(plugins: PluginFolder, tmp_p
 @pytest.mark.parametrize("option", ["--data-dir", "--golden"])
 def test_a_folder_or_file_that_is_not_there_ends_with_2(option: str) -> None:
     assert check(option, "nowhere").exit_code == 2
+
+
+def test_saying_what_it_does_imports_no_torch() -> None:
+    script = (
+        "import sys; from typer.testing import CliRunner; from reldistill_cli.main import app\n"
+        "for arguments in (['check', '--help'], ['check'], ['check', 'nothing-of-this-name']):\n"
+        "    CliRunner().invoke(app, ['plugins', *arguments])\n"
+        "print(sorted({'torch', 'transformers', 'numpy'} & set(sys.modules)))"
+    )
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert child.stdout == "[]\n"
