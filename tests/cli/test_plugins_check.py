@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,7 @@ def test_a_sound_plugin_is_a_row_for_it_and_for_each_thing_and_exit_code_0(plugi
     assert ["plugin", "mine", "5", "-", "-"] in rows
     assert any(row[:2] == ["relation", "my-qk"] and row[3] == "-" for row in rows)
     assert "skipped: relation my-qk: mps: there is no MPS device here" in outcome.stdout
+    assert outcome.stderr.splitlines() == ["checking plugin mine", "checking relation my-qk"]
 
 
 def test_a_failure_is_shown_with_its_advice_and_ends_with_4(plugins: PluginFolder) -> None:
@@ -192,3 +195,14 @@ def test_a_golden_file_of_other_scores_is_a_failure(plugins: PluginFolder, tmp_p
 @pytest.mark.parametrize("option", ["--data-dir", "--golden"])
 def test_a_folder_or_file_that_is_not_there_ends_with_2(option: str) -> None:
     assert check(option, "nowhere").exit_code == 2
+
+
+def test_saying_what_it_does_imports_no_torch() -> None:
+    script = (
+        "import sys; from typer.testing import CliRunner; from reldistill_cli.main import app\n"
+        "for arguments in (['check', '--help'], ['check'], ['check', 'nothing-of-this-name']):\n"
+        "    CliRunner().invoke(app, ['plugins', *arguments])\n"
+        "print(sorted({'torch', 'transformers', 'numpy'} & set(sys.modules)))"
+    )
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert child.stdout == "[]\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,12 +81,9 @@ def check(
 
 
 def _run(checks: Iterable[Check]) -> list[Outcome]:
-    """All of them, with the one that runs named on a terminal; what plugins print goes to stderr."""
-    import contextlib
-    import sys
-
+    """All of them. On a terminal the one that runs is named, elsewhere each subject is; what plugins print goes to stderr."""
     screen = console()
-    outcomes = []
+    outcomes: list[Outcome] = []
     with (
         Progress(TextColumn("{task.completed} checks"), TextColumn("{task.description}"), TimeElapsedColumn(), console=screen,
                  disable=not screen.is_terminal, transient=True) as bar,
@@ -93,6 +92,8 @@ def _run(checks: Iterable[Check]) -> list[Outcome]:
         running = bar.add_task("loading", total=None)
         for check in checks:
             bar.update(running, description=escape(str(check)))
+            if not screen.is_terminal and (not outcomes or outcomes[-1].subject != check.subject):
+                screen.print(escape(f"checking {check.subject}"))
             outcomes.append(_outcome(check))
             bar.advance(running)
     return outcomes

@@ -111,7 +111,7 @@ def test_rows_of_several_languages_and_answers_in_contexts_pass(tmp_path: Path) 
 @pytest.mark.parametrize(("argument", "what"), [("data_dir", "folder"), ("golden", "file")])
 def test_a_folder_or_file_that_is_not_there_is_a_mistake_of_the_caller(argument: str, what: str) -> None:
     with pytest.raises(UsageError, match=f"{argument} nowhere: no such {what}"):
-        task_checks(Tone(), **{argument: "nowhere"})  # type: ignore[arg-type]
+        task_checks(Tone(), **{argument: "nowhere"})
 
 
 class NoMethods:

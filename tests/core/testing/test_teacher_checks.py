@@ -214,3 +214,9 @@ def test_each_model_type_is_checked() -> None:
     names = [check.name for check in checks(several)]
     assert "states (electra)" in names
     assert "states (ernie)" in names
+
+
+def test_of_model_types_that_are_none_the_contract_speaks_alone() -> None:
+    every = checks(Electra(model_types="electra"))  # type: ignore[arg-type]
+    assert [check.name for check in every] == ["contract", "aliases", "model types"]
+    assert "model_types must be a non-empty frozenset of str" in advice(every, "contract").found

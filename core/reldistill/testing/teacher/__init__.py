@@ -43,7 +43,8 @@ def teacher_checks(adapter: TeacherAdapter) -> list[Check]:
     """
     subject = f"teacher {getattr(adapter, 'name', adapter)}"
     found = named_checks(subject, adapter, CHECKS)
-    for model_type in sorted(getattr(adapter, "model_types", ())):
+    model_types = getattr(adapter, "model_types", None)
+    for model_type in sorted(model_types) if isinstance(model_types, frozenset) else ():  # else "contract" says it
         of_type: Checks[TeacherAdapter] = {
             name: (partial(check, model_type=model_type), about)
             for name, (check, about) in CHECKS_OF_A_MODEL_TYPE.items()
