@@ -107,6 +107,7 @@ def test_the_wheel_says_the_command_and_the_plugins(dist: Path) -> None:
         text = content.read(name).decode()
     assert "minictl = reldistill_cli.main:run" in text
     assert "[reldistill]\nlayers = reldistill_plugins.layers\n" in text
+    assert "[pytest11]\nreldistill = reldistill.testing.pytest_plugin\n" in text
 
 
 def test_the_sdist_holds_nothing_that_was_built(sdist: list[str]) -> None:

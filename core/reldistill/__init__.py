@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reldistill.encoder import Encoder, PackedTokens
     from reldistill.errors import CheckpointError, DataError, PluginError, ReldistillError, UsageError
     from reldistill.eval_task import Encoded, EvalTask, Evaluation
-    from reldistill.hookspecs import hookimpl
+    from reldistill.hookspecs import PLUGIN_API, hookimpl
     from reldistill.layers import LayerContext, LayerPair, LayerStrategy
     from reldistill.loss import RelationLoss, relation_loss
     from reldistill.projections import ProjectionsOnly
@@ -29,7 +29,7 @@ _HOME = {
     "encoder": ("Encoder", "PackedTokens"),
     "errors": ("CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"),
     "eval_task": ("Encoded", "EvalTask", "Evaluation"),
-    "hookspecs": ("hookimpl",),
+    "hookspecs": ("PLUGIN_API", "hookimpl"),
     "layers": ("LayerContext", "LayerPair", "LayerStrategy"),
     "loss": ("RelationLoss", "relation_loss"),
     "projections": ("ProjectionsOnly",),
@@ -42,7 +42,7 @@ _HOME = {
 __all__ = [  # noqa: RUF022 - grouped as above
     "DistillConfig", "DistillResult", "distill", "Encoder", "PackedTokens",
     "CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError",
-    "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
+    "PLUGIN_API", "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
     "Registry", "PairRelation", "Relation", "AttentionStates", "Projections", "StudentShape", "TeacherAdapter",
     "Encoded", "EvalTask", "Evaluation", "__version__",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from reldistill.errors import UsageError
 from reldistill.launch import in_worker, launch, report_exit_code, under_torchrun
 from reldistill.stop import Stop
 from reldistill_cli.config_options import with_config_options
-from reldistill_cli.output import print_json, warn
+from reldistill_cli.output import print_json, results_alone, warn
 
 if TYPE_CHECKING:
     from reldistill.registry import Registry
@@ -52,7 +52,7 @@ def _evaluate(
     """
     if nproc > 1 and not under_torchrun() and (code := launch(nproc, sys.argv[1:])):
         raise typer.Exit(code)
-    with Stop(second_ends=not in_worker()) as stop:
+    with Stop(second_ends=not in_worker()) as stop, results_alone():
         results = _run(tasks, config, stop)
     report_exit_code(0)
     if not results:  # one of several processes
@@ -72,7 +72,9 @@ def _run(tasks: list[str], config: EvalConfig, stop: Stop) -> list[dict[str, Any
     registry = Registry.installed(warn=warn)
     names = _expanded(tasks, registry)
     for name in names:
-        plan_of(registry.tasks.get(name).thing, config)  # what one of them refuses is said before another is trained
+        plan_of(
+            registry.tasks.get(name).guarded("task"), config
+        )  # what one of them refuses is said before another is trained
     found = []
     with EvalScreen() as reporter:
         for name in names:

@@ -30,7 +30,7 @@ __all__ = ["Search"]
 
 @dataclass
 class Search:
-    """One task, one encoder. ``code``: hash of the code that the task is made of."""
+    """One task, one encoder. ``code``: what the code of the task is known by."""
 
     task: EvalTask
     code: str
