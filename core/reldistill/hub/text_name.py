@@ -88,8 +88,9 @@ def parse_hub_text(spec: str) -> HubText:
 def default_text(family: str) -> HubText:
     """The text that a distillation takes without ``--data``, pinned to one commit.
 
-    English Wikipedia (dump of 2023-11-01) for BERT, RoBERTa and families this project does not know; for ``"camembert"``
-    the French one of the same dump; for ``"xlm-r"`` that dump in the 15 languages of XNLI, which contain the 7 of MLQA, mixed with alpha = 0.3.
+    English Wikipedia (dump of 2023-11-01) for BERT, RoBERTa and families this project does not know; of the same dump the
+    French one for ``"camembert"``, and for ``"xlm-r"`` those in the 15 languages of XNLI, which contain the 7 of MLQA, mixed
+    with alpha = 0.3.
 
     This is not the papers' data. BERT's teacher and student saw English Wikipedia and BookCorpus, RoBERTa's its 160 GB
     mix, XLM-R's CC-100 in 100 languages (paper/METHOD.md). BookCorpus and RoBERTa's mix have no open original, CC-100

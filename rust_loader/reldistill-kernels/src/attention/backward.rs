@@ -12,7 +12,7 @@ use crate::dropout::Dropout;
 use crate::exponential::exponential;
 use crate::instruction_set::Work;
 use crate::panels::{Layouts, Panels, Place};
-use crate::products::{LANES, NO_TOKEN, STRIP_BYTES, add_to_left, add_to_right, logits};
+use crate::products::{LANES, STRIP_BYTES, add_to_left, add_to_right, logits};
 use crate::threads::deal;
 use crate::values::{Output, Values, ValuesMut};
 use crate::vector::{Instructions, Vector};
@@ -99,7 +99,7 @@ impl Work for Backward<'_, '_> {
                     slopes.fill(0.0);
                     continue;
                 }
-                map[tokens..].fill(NO_TOKEN);
+                attention.hide(row, tokens, map);
                 output.read(place.row(row), &mut row_of_output);
                 let mut mean = 0.0;
                 for k in 0..width {

@@ -73,7 +73,7 @@ impl Work for Forward<'_, '_> {
                     line.fill(0.0);
                     continue;
                 }
-                line[tokens..].fill(NO_TOKEN);
+                attention.hide(row, tokens, line);
                 let number = (start + row) * attention.heads + head;
                 let log_sum = probabilities::<I::Wide>(line, &dropout, number);
                 // SAFETY: this row belongs to this head of this sequence, which no other thread holds.

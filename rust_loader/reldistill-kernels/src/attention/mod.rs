@@ -12,6 +12,7 @@ pub use forward::attention_forward;
 
 use crate::Error;
 use crate::panels::Panels;
+use crate::products::NO_TOKEN;
 use crate::values::Values;
 
 /// What attention is computed with, beside its inputs `[tokens, heads · width]`.
@@ -29,6 +30,8 @@ pub struct Attention<'a> {
     pub dropout: f32,
     /// Which ones are dropped.
     pub seed: u64,
+    /// How far a token sees to either side within its sequence; all of it where there is none.
+    pub reach: Option<usize>,
 }
 
 /// Query, key and value, all of one size.
@@ -74,6 +77,14 @@ impl Attention<'_> {
             start += tokens;
         }
         found
+    }
+
+    /// Takes out of a row of logits the columns that its token does not see, those of padding among them.
+    #[inline(always)]
+    fn hide(&self, row: usize, tokens: usize, logits: &mut [f32]) {
+        let reach = self.reach.unwrap_or(tokens);
+        logits[row.saturating_add(reach).saturating_add(1).min(tokens)..].fill(NO_TOKEN);
+        logits[..row.saturating_sub(reach)].fill(NO_TOKEN);
     }
 
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), Error> {
