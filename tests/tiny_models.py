@@ -27,14 +27,23 @@ BERT_SHAPED = (*FAMILIES, "camembert", "data2vec-text", "ernie", "roberta-prelay
 ADAPTERS = {"xlm-r-xl": "xlm-r"}
 """Shape -> the adapter's name, where it is another."""
 
+SHAPES = (*BERT_SHAPED, "modernbert")
+"""All that are built in."""
+
 MODEL_TYPES = {"xlm-r": "xlm-roberta", "xlm-r-xl": "xlm-roberta-xl"}
 """Shape -> ``model_type``, where it is another."""
 
 OF_BERT = frozenset({"bert", "ernie"})
-"""Those that have BERT's kind of tokenizer, and positions from 0."""
+"""Those that have BERT's kind of tokenizer."""
 
-OF_ROBERTA = frozenset({"roberta", "data2vec-text", "roberta-prelayernorm"})
-"""Those that have RoBERTa's tokenizer."""
+OF_ROBERTA = frozenset({"roberta", "data2vec-text", "roberta-prelayernorm", "modernbert"})
+"""Those that have byte-level BPE, as RoBERTa."""
+
+FROM_ZERO = OF_BERT | {"modernbert"}
+"""Those whose positions begin with 0."""
+
+WINDOW = 8
+"""Of the tiny ModernBERT: tokens that one sees to either side in two layers of three."""
 
 
 def adapter_of(shape: str) -> TeacherAdapter:
@@ -128,11 +137,14 @@ def make_teacher(
         "vocab_size": len(tokenizer), "hidden_size": hidden_size, "num_hidden_layers": layers, "num_attention_heads": heads,
         "intermediate_size": 3 * hidden_size, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.2,
     }  # fmt: skip
-    if family not in OF_BERT:
+    sizes["max_position_embeddings"] = positions + (0 if family in FROM_ZERO else 2)
+    if family not in FROM_ZERO:
         sizes["type_vocab_size"] = 1
-    sizes["max_position_embeddings"] = positions + (0 if family in OF_BERT else 2)
     if family == "ernie":
         sizes["use_task_id"] = True
+    if family == "modernbert":
+        special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "cls", "sep")}
+        sizes |= special | {"local_attention": 2 * WINDOW}
     model = AutoModel.from_config(AutoConfig.for_model(MODEL_TYPES.get(family, family), **sizes))
     if family not in FAMILIES:
         spread_norms(model)

@@ -18,7 +18,7 @@ from materialized_operator import MaterializedOperator, serve_as_backend
 from reldistill import CheckpointError, PackedTokens
 from reldistill.encoder import load_teacher
 from reldistill.encoder.attention import Packing
-from tiny_models import BERT_SHAPED, OF_BERT, adapter_of, documents, padded
+from tiny_models import BERT_SHAPED, FROM_ZERO, SHAPES, adapter_of, documents, padded
 
 KINDS = ("query", "key", "value", "hidden")
 EVERYTHING = frozenset(KINDS)
@@ -38,19 +38,25 @@ def states_of_whole_model(folder: Path, family: str, inputs: dict[str, Tensor]) 
     def keep_input(key: tuple[int, str], _module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen[key] = inputs[0].detach()
 
-    encoder: Any = model.encoder
-    for layer, module in enumerate(encoder.layer, start=1):
-        for kind in KINDS[:3]:
-            getattr(module.attention.self, kind).register_forward_hook(partial(keep_output, (layer, kind)))
+    parts: Any = model
+    fused = family == "modernbert"
+    for layer, module in enumerate(parts.layers if fused else parts.encoder.layer, start=1):
+        if fused:
+            module.attn.Wqkv.register_forward_hook(partial(keep_output, (layer, "fused")))
+        else:
+            for kind in KINDS[:3]:
+                getattr(module.attention.self, kind).register_forward_hook(partial(keep_output, (layer, kind)))
         module.register_forward_pre_hook(partial(keep_input, (layer, "hidden")))
     with torch.no_grad():
         model(**inputs)
+    for layer, _ in [key for key in seen if key[1] == "fused"]:
+        seen |= zip(((layer, kind) for kind in KINDS[:3]), seen.pop((layer, "fused")).chunk(3, dim=-1), strict=True)
     return seen
 
 
 @pytest.mark.parametrize("attention", ["native", "sdpa", "eager", "materialized"])
 @pytest.mark.parametrize("side", ["right", "left"])
-@pytest.mark.parametrize("family", BERT_SHAPED)
+@pytest.mark.parametrize("family", SHAPES)
 def test_states_equal_the_whole_models_in_every_layer(
     teacher: MakeTeacher, family: str, side: str, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +67,7 @@ def test_states_equal_the_whole_models_in_every_layer(
     input_ids, attention_mask = padded(tokenizer, texts, side=side)
     packed = PackedTokens.from_padded(input_ids, attention_mask, adapter_of(family).position_offset(config))
     inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
-    if family in OF_BERT and side == "left":
+    if family in FROM_ZERO and side == "left":
         # Their own positions count padding on the left; ours do not, so the whole model is told them.
         inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
     expected = states_of_whole_model(folder, family, inputs)
@@ -74,7 +80,7 @@ def test_states_equal_the_whole_models_in_every_layer(
             torch.testing.assert_close(states.require(kind), expected[layer, kind][real], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", BERT_SHAPED)
+@pytest.mark.parametrize("family", SHAPES)
 def test_a_packed_batch_gives_the_states_of_one_sequence_at_a_time(teacher: MakeTeacher, family: str) -> None:
     folder = teacher(family, layers=LAYERS)
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
@@ -89,7 +95,7 @@ def test_a_packed_batch_gives_the_states_of_one_sequence_at_a_time(teacher: Make
                 torch.testing.assert_close(together.require(kind)[start:end], alone.require(kind), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("family", [family for family in BERT_SHAPED if family not in OF_BERT])
+@pytest.mark.parametrize("family", [family for family in SHAPES if family not in FROM_ZERO])
 def test_positions_begin_behind_the_padding_id(teacher: MakeTeacher, family: str) -> None:
     folder = teacher(family, layers=LAYERS)
     tokenizer, config = AutoTokenizer.from_pretrained(folder), AutoConfig.from_pretrained(folder)

@@ -12,7 +12,7 @@ from conftest import MakeTeacher
 from reldistill import PackedTokens, Registry, StudentShape, relation_loss
 from reldistill.distillation.student import new_student, write_student
 from reldistill.encoder import load_teacher, student_encoder
-from tiny_models import BERT_SHAPED, adapter_of, documents, padded
+from tiny_models import SHAPES, adapter_of, documents, padded
 
 REGISTRY = Registry.installed()
 NINE = [provided.thing for provided in REGISTRY.relations]
@@ -25,7 +25,7 @@ def make_student(folder: Path, family: str) -> PreTrainedModel:
 
 
 @pytest.mark.parametrize("relation", NINE, ids=lambda relation: relation.name)
-@pytest.mark.parametrize("family", BERT_SHAPED)
+@pytest.mark.parametrize("family", SHAPES)
 def test_each_relation_alone_gives_every_trained_parameter_a_gradient(
     teacher: MakeTeacher, family: str, relation: object
 ) -> None:
@@ -60,7 +60,7 @@ def test_what_is_not_reached_is_frozen_and_listed(teacher: MakeTeacher) -> None:
     }
 
 
-@pytest.mark.parametrize("family", BERT_SHAPED)
+@pytest.mark.parametrize("family", SHAPES)
 def test_a_written_student_has_all_its_tensors_as_trained(teacher: MakeTeacher, family: str, tmp_path: Path) -> None:
     folder = teacher(family, layers=3)
     model, tokenizer = make_student(folder, family), AutoTokenizer.from_pretrained(folder)

@@ -23,7 +23,8 @@ __all__ = ["Backend", "PackedAttention"]
 PackedAttention = Callable[[Tensor, Tensor, Tensor, Packing, float, float], Tensor]
 """``(query, key, value, packing, scale, dropout)``: ``[1, h, T, d]`` each in, ``[1, T, h, d]`` out.
 
-No sequence sees another, and with ``packing.reach`` no token further than that. ``scale`` multiplies the logits; ``dropout`` falls on the probabilities, 0 outside training.
+No sequence sees another, and with ``packing.reach`` no token one that is further away. ``scale`` multiplies the logits;
+``dropout`` falls on the probabilities, 0 outside training.
 """
 
 
