@@ -7,9 +7,18 @@ from collections.abc import Iterable
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModel, BertConfig, PretrainedConfig, RobertaConfig, XLMRobertaConfig
+from transformers import (
+    AutoModel,
+    BertConfig,
+    CamembertConfig,
+    ErnieConfig,
+    ModernBertConfig,
+    PretrainedConfig,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
 
-from reldistill import Registry, StudentShape
+from reldistill import Registry, StudentShape, TeacherAdapter
 from reldistill.cost import EncoderSize, ModelSize, Parameters, encoder_parameters, model_parameters
 from reldistill.encoder import student_encoder
 
@@ -22,7 +31,15 @@ CONFIGS: dict[str, PretrainedConfig] = {
         vocab_size=250_002, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
         max_position_embeddings=514, type_vocab_size=1,
     ),
+    "camembert": CamembertConfig(vocab_size=32_005, max_position_embeddings=514, type_vocab_size=1),
+    "ernie": ErnieConfig(use_task_id=True),
+    "modernbert": ModernBertConfig(),
+    "modernbert with biases": ModernBertConfig(attention_bias=True, mlp_bias=True, norm_bias=True),
 }  # fmt: skip
+
+
+def adapter_of(family: str) -> TeacherAdapter:
+    return TEACHERS.get(family.split()[0]).thing
 
 
 def counted(module: nn.Module) -> Parameters:
@@ -39,21 +56,23 @@ def counted(module: nn.Module) -> Parameters:
 
 @pytest.mark.parametrize("family", CONFIGS)
 def test_a_whole_teacher_and_a_whole_student(family: str) -> None:
-    adapter = TEACHERS.get(family).thing
-    for config in (CONFIGS[family], adapter.student_config(CONFIGS[family], StudentShape(3, 60, 5, 77))):
+    adapter = adapter_of(family)
+    for config in (CONFIGS[family], adapter.student_config(CONFIGS[family], StudentShape(3, 60, 6, 77))):
         with torch.device("meta"):
             model = AutoModel.from_config(config)
         assert model_parameters(ModelSize.of(config)) == counted(model)
 
 
-@pytest.mark.parametrize("needs", [ALL, frozenset(("key", "hidden"))], ids=lambda n: "+".join(sorted(n)))
+@pytest.mark.parametrize(
+    "needs", [ALL, frozenset(("key", "hidden")), frozenset(("hidden",))], ids=lambda n: "+".join(sorted(n))
+)
 @pytest.mark.parametrize("layer", [1, 7])
 @pytest.mark.parametrize("family", CONFIGS)
 def test_what_is_left_after_the_cut(family: str, layer: int, needs: frozenset[str]) -> None:
     config = CONFIGS[family]
     with torch.device("meta"):
         model = AutoModel.from_config(config)
-    encoder = student_encoder(model, TEACHERS.get(family).thing, [layer], needs)
+    encoder = student_encoder(model, adapter_of(family), [layer], needs)
     size = EncoderSize(ModelSize.of(config), layer, len(needs - {"hidden"}))
     assert encoder_parameters(size) == counted(encoder)
 
