@@ -171,7 +171,7 @@ def test_one_mask_serves_all_layers_of_a_pass(teacher: MakeTeacher, monkeypatch:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "native", "materialized"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "modernbert"])
 def test_a_student_gets_the_same_gradients(
     teacher: MakeTeacher, family: str, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
