@@ -29,6 +29,8 @@ SPELLINGS = {
     "almanach/camembert-base": ("camembert", "CamemBERT", "camembert-base"),
     "almanach/camembert-large": ("camembert-large", "CamemBERT Large"),
     "facebook/data2vec-text-base": ("data2vec-text-base",),
+    "answerdotai/ModernBERT-base": ("modernbert", "ModernBERT", "ModernBERT-base", "modernbert_base"),
+    "answerdotai/ModernBERT-large": ("modernbert-large", "ModernBERT Large"),
 }  # fmt: skip
 
 
