@@ -103,7 +103,8 @@ def test_the_parts_are_what_the_layers_own_attention_takes_apart(folder: Path, l
 
     def rotated(state: Tensor) -> Tensor:
         left, right = state.chunk(2, dim=-1)
-        return state * cos[0] + torch.cat((-right, left), dim=-1) * sin[0]
+        turned: Tensor = state * cos[0] + torch.cat((-right, left), dim=-1) * sin[0]
+        return turned
 
     weights = (rotated(query) @ rotated(key).mT / query.shape[-1] ** 0.5).softmax(-1)
     torch.testing.assert_close((weights @ value).transpose(0, 1).flatten(1), seen["out"], rtol=1e-4, atol=1e-4)
