@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn output_and_gradient_of_ragged_batches(
-        lengths in prop::collection::vec(1usize..50, 1..4),
+        lengths in prop::collection::vec(prop_oneof![4 => 1usize..50, 1 => 90usize..110], 1..4),
         heads in 1usize..5,
         width in 1usize..20,
         dropout in prop::sample::select(vec![0.0f32, 0.1, 0.5]),

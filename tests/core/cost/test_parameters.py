@@ -15,7 +15,9 @@ from transformers import (
     ModernBertConfig,
     PretrainedConfig,
     RobertaConfig,
+    RobertaPreLayerNormConfig,
     XLMRobertaConfig,
+    XLMRobertaXLConfig,
 )
 
 from reldistill import Registry, StudentShape, TeacherAdapter
@@ -75,6 +77,21 @@ def test_what_is_left_after_the_cut(family: str, layer: int, needs: frozenset[st
     encoder = student_encoder(model, adapter_of(family), [layer], needs)
     size = EncoderSize(ModelSize.of(config), layer, len(needs - {"hidden"}))
     assert encoder_parameters(size) == counted(encoder)
+
+
+@pytest.mark.parametrize("config", [XLMRobertaXLConfig, RobertaPreLayerNormConfig])
+def test_of_pre_norm_models_with_berts_modules_a_norm_at_most_is_missing(config: type[PretrainedConfig]) -> None:
+    of = config(
+        vocab_size=101, hidden_size=60, num_hidden_layers=8, num_attention_heads=5, intermediate_size=77,
+        max_position_embeddings=47, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    adapter = next(found.thing for found in TEACHERS if of.model_type in found.thing.model_types)
+    with torch.device("meta"):
+        model = AutoModel.from_config(of)
+    size = EncoderSize(ModelSize.of(of), 7)
+    assert abs(model_parameters(size.model).total - counted(model).total) <= 2 * 60
+    encoder = student_encoder(model, adapter, [7], ALL)
+    assert abs(encoder_parameters(size).total - counted(encoder).total) <= 2 * 60
 
 
 def test_the_papers_students_of_bert_have_its_numbers_of_parameters() -> None:
