@@ -86,7 +86,7 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
         delattr(model.get_submodule(parent), child)
     model.config.num_hidden_layers = len(layers)
     if (kinds := _kinds(config)) is not None:
-        model.config.layer_types = kinds
+        model.config.layer_types = list(kinds)
     model.__class__ = whole  # its name stands in config.json, and it is to be copied and saved as any other
     return NewStudent(model, tuple(lacking))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
@@ -80,7 +81,7 @@ def test_what_is_left_after_the_cut(family: str, layer: int, needs: frozenset[st
 
 
 @pytest.mark.parametrize("config", [XLMRobertaXLConfig, RobertaPreLayerNormConfig])
-def test_of_pre_norm_models_with_berts_modules_a_norm_at_most_is_missing(config: type[PretrainedConfig]) -> None:
+def test_of_pre_norm_models_with_berts_modules_a_norm_at_most_is_missing(config: Any) -> None:
     of = config(
         vocab_size=101, hidden_size=60, num_hidden_layers=8, num_attention_heads=5, intermediate_size=77,
         max_position_embeddings=47, type_vocab_size=1, pad_token_id=1,
