@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reldistill.registry import Registry
     from reldistill.relation import PairRelation, Relation
     from reldistill.states import AttentionStates
-    from reldistill.teacher import Projections, StudentShape, TeacherAdapter
+    from reldistill.teacher import FusedPart, Projections, StudentShape, TeacherAdapter
 
 _HOME = {
     "distillation": ("DistillConfig", "DistillResult", "distill"),
@@ -36,14 +36,14 @@ _HOME = {
     "registry": ("Registry",),
     "relation": ("PairRelation", "Relation"),
     "states": ("AttentionStates",),
-    "teacher": ("Projections", "StudentShape", "TeacherAdapter"),
+    "teacher": ("FusedPart", "Projections", "StudentShape", "TeacherAdapter"),
 }
 
 __all__ = [  # noqa: RUF022 - grouped as above
     "DistillConfig", "DistillResult", "distill", "Encoder", "PackedTokens",
     "CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError",
     "PLUGIN_API", "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
-    "Registry", "PairRelation", "Relation", "AttentionStates", "Projections", "StudentShape", "TeacherAdapter",
+    "Registry", "PairRelation", "Relation", "AttentionStates", "FusedPart", "Projections", "StudentShape", "TeacherAdapter",
     "Encoded", "EvalTask", "Evaluation", "__version__",
 ]  # fmt: skip
 

@@ -75,9 +75,18 @@ def test_each_cell_is_fine_tuned_and_the_result_says_what_was_chosen_how_and_fro
     assert all(len(cell["losses"]) == 2 for cell in content["grid"])
 
 
-def test_a_model_learns_what_can_be_learned(config: EvalConfig, here: Path) -> None:
+@pytest.mark.parametrize("family", ["bert", "camembert", "modernbert"])
+def test_a_model_learns_what_can_be_learned(config: EvalConfig, teacher: MakeTeacher, here: Path, family: str) -> None:
     more = write_rte(here / "more", train=96, dev=24)
-    one = replace(config, data_dir=str(more), learning_rates=(2e-3,), epochs=(16,), seeds=(1,), max_length=60)
+    one = replace(
+        config,
+        model=str(teacher(family)),
+        data_dir=str(more),
+        learning_rates=(2e-3,),
+        epochs=(16,),
+        seeds=(1,),
+        max_length=60,
+    )
     result = run("rte", one)
     assert result.content["scores"]["dev"]["accuracy"]["median"] > 90
 

@@ -49,7 +49,7 @@ def config(model: Path, data: Path, **options: Any) -> EvalConfig:
     return EvalConfig(model=str(model), data_dir=str(data), **(given | options))
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-r"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-r", "modernbert"])
 def test_the_scores_of_squad2_are_the_official_ones_of_the_files_that_are_written(
     family: str, teacher: MakeTeacher, squad: Path
 ) -> None:
