@@ -23,7 +23,7 @@ WHOLE: dict[str, tuple[str, ...]] = {
     ),
     "reldistill": (
         "Relation", "PairRelation", "AttentionStates", "LayerStrategy", "LayerPair", "LayerContext", "TeacherAdapter",
-        "StudentShape", "Projections", "ProjectionsOnly", "EvalTask", "Evaluation", "Encoded", "relation_loss", "RelationLoss",
+        "StudentShape", "Projections", "FusedPart", "ProjectionsOnly", "EvalTask", "Evaluation", "Encoded", "relation_loss", "RelationLoss",
         "ReldistillError", "UsageError", "DataError", "PluginError", "CheckpointError",
     ),
     "reldistill.relation": ("STATE_NAMES", "split_heads"),
@@ -75,7 +75,9 @@ def _kind(kind: type) -> str:
 
 
 def _members(kind: type) -> Iterator[str]:
-    fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
+    fields = (
+        [field for field in dataclasses.fields(kind) if field.name[0] != "_"] if dataclasses.is_dataclass(kind) else []
+    )
     for field in fields:
         default = field.default
         if default is dataclasses.MISSING and field.default_factory is not dataclasses.MISSING:
@@ -83,7 +85,8 @@ def _members(kind: type) -> Iterator[str]:
         shown = "" if default is dataclasses.MISSING else f" = {'…' if callable(default) else repr(default)}"
         yield f"{field.name}: {field.type}{shown}"
     names = {field.name for field in fields}
-    for name, member in sorted(vars(kind).items()):
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("reldistill")]
+    for name, member in sorted({name: member for base in ours for name, member in vars(base).items()}.items()):
         if name.startswith("_") and not (name == "__init__" and not fields and inspect.isfunction(member)):
             continue
         if name in names or _is_protocols_own(kind, name):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reldistill.eval_task import Encoded, Evaluation
-from reldistill.teacher import Projections
+from reldistill.teacher import FusedPart, Projections
 
 __all__ = ["CHECKS"]
 
@@ -36,7 +36,7 @@ def _projections(_thing: Any, value: Any) -> str | None:
         return _no("module as layer", value.layer)
     for name in ("query", "key", "value"):
         module = getattr(value, name)
-        if module is not None and not isinstance(module, nn.Module):
+        if module is not None and not isinstance(module, nn.Module | FusedPart):
             return _no(f"module as {name}", module)
     return None
 
