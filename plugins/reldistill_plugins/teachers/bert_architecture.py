@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from reldistill import Projections, ProjectionsOnly, StudentShape
 
 if TYPE_CHECKING:
@@ -73,8 +75,6 @@ class BertArchitecture:
         del parts.encoder.layer[last:]
         parts.encoder.layer[last - 1] = ProjectionsOnly(layer, self.projections(model, last), norm)
         if norms is not None:
-            from torch import nn
-
             parts.set_submodule(norms.last, nn.Identity())
         parts.pooler = None
 

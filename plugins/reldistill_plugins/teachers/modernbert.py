@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from reldistill import FusedPart, Projections, ProjectionsOnly, StudentShape, UsageError
 from reldistill_plugins.teachers.bert_architecture import PAPER_DROPOUT, own_fields
 
@@ -64,8 +66,6 @@ class ModernBert:
 
     def cut(self, model: PreTrainedModel, layers: Sequence[int]) -> None:
         """Drops the layers above the highest, all but norm and projections of that one, and the last norm."""
-        from torch import nn
-
         parts: Any = model
         last = max(layers)
         layer = parts.layers[last - 1]
