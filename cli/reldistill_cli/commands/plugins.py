@@ -12,16 +12,20 @@ from rich.table import Table
 from reldistill.registry.discovery import RESTRICTION, chosen_plugins, installed_plugins
 from reldistill_cli.commands.plugins_check import check
 from reldistill_cli.commands.plugins_new import new
+from reldistill_cli.commands.plugins_show import show
 from reldistill_cli.output import print_json
 
-app = typer.Typer(no_args_is_help=True, help="See which plugins are installed, check them, write one.")
+app = typer.Typer(
+    no_args_is_help=True, help="See which plugins are installed and what they give, check them, write one."
+)
+app.command("show")(show)
 app.command("check")(check)
 app.command("new")(new)
 
 
 @app.callback()
 def plugins() -> None:
-    """See which plugins are installed, check them, write one."""
+    """See which plugins are installed and what they give, check them, write one."""
 
 
 @app.command("list")
