@@ -104,7 +104,7 @@ def package_files(name: PackageName, kind: Kind) -> dict[str, str]:
         "my-plugin": name.distribution,
         "my_plugin": name.module,
         "DESCRIPTION": DESCRIPTIONS[kind],
-        "reldistill>=0": f"reldistill>={version('reldistill').partition('+')[0]}",
+        "reldistill>=0": _requirement(version("reldistill")),
         "USE_COMMAND": use_of(kind, name, ""),
     }
     found = {}
@@ -135,6 +135,14 @@ def write_package(content: Mapping[str, str], folder: Path) -> None:
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def _requirement(installed: str) -> str:
+    """The version that the package is made with, and what is as good as that."""
+    public = installed.partition("+")[0]
+    major, minor = [*re.findall(r"\d+", public), "0"][:2]
+    above = f"0.{int(minor) + 1}" if major == "0" else str(int(major) + 1)
+    return f"reldistill>={public},<{above}"
 
 
 def _texts(folder: Traversable, within: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
