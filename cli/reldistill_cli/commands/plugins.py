@@ -10,17 +10,23 @@ from rich.markup import escape
 
 from reldistill.registry.discovery import COMMANDS, RESTRICTION, PluginSource, chosen_plugins, installed_plugins
 from reldistill_cli.commands.plugins_check import check
+from reldistill_cli.commands.plugins_new import new
+from reldistill_cli.commands.plugins_show import show
 from reldistill_cli.output import print_json
 from reldistill_cli.plugin_commands import command_obstacle
 from reldistill_cli.tables import column_table, print_table
 
-app = typer.Typer(no_args_is_help=True, help="See which plugins are installed, and check them.")
+app = typer.Typer(
+    no_args_is_help=True, help="See which plugins are installed and what they give, check them, write one."
+)
+app.command("show")(show)
 app.command("check")(check)
+app.command("new")(new)
 
 
 @app.callback()
 def plugins() -> None:
-    """See which plugins are installed, and check them."""
+    """See which plugins are installed and what they give, check them, write one."""
 
 
 @app.command("list")
