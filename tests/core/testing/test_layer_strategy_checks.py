@@ -96,7 +96,12 @@ class Babbles(Middle):
 WRONG: list[tuple[str, Any, str, str]] = [
     ("contract", NoPairs(), "has no pairs(context)", "reldistill_layer_strategies) has a complete example"),
     ("range", RoundsToZero(), "a bert teacher of 1 layers and width 768", "max(1, ...)"),
-    ("range", StopsBelow(), "nothing would train the student's layers above 1", "One pair must reach its last layer, 2"),
+    (
+        "range",
+        StopsBelow(),
+        "nothing would train the student's layers above 1",
+        "One pair must reach its last layer, 2",
+    ),
     ("range", Divides(), "pairs() raised ZeroDivisionError", "Let it hold for every depth from 1 on"),
     ("range", Tuples(), "pairs() gave [(1, 1)]", "Return a list of reldistill.LayerPair"),
     ("range", Fractions(), "teacher_layer=1.0", "make layers whole with round() or //"),
