@@ -27,9 +27,13 @@ WHOLE: dict[str, tuple[str, ...]] = {
         "ReldistillError", "UsageError", "DataError", "PluginError", "CheckpointError",
     ),
     "reldistill.relation": ("STATE_NAMES", "split_heads"),
-    "reldistill.evaluation.data": ("DataSource", "read_tsv"),
+    "reldistill.evaluation.data": ("DataSource", "label_names", "read_tsv"),
     "reldistill.evaluation.model": ("model_with_head",),
     "reldistill_plugins.tasks.sentences": ("SentenceTask",),
+    "reldistill.testing": (
+        "Check", "ConformanceError", "NotApplicable", "plugin_checks", "relation_checks", "layer_strategy_checks",
+        "teacher_checks", "task_checks",
+    ),
 }  # fmt: skip
 """Module -> names of which every field, method, default and type is promised."""
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reldistill.evaluation.config import EvalConfig
+from reldistill.config import EvalConfig
 from reldistill.evaluation.run import evaluate
 from reldistill.testing.check import ConformanceError, NotApplicable, ask
 from reldistill.testing.loading import sole_registry

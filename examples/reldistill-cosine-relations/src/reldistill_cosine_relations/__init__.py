@@ -39,7 +39,8 @@ class CosineRelation:
         """``[relation heads, n, n]`` of one sequence of n tokens: sqrt(d) · cos."""
         heads = states.require(self.state).unflatten(-1, (relation_heads, -1)).transpose(0, 1)  # [heads, n, d]
         unit = torch.nn.functional.normalize(heads, dim=-1)
-        return heads.shape[-1] ** 0.5 * unit @ unit.mT
+        scaled: Tensor = heads.shape[-1] ** 0.5 * unit @ unit.mT
+        return scaled
 
 
 @hookimpl
