@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from transformers import AutoTokenizer
 
 from reldistill_loader import tokenize
 from short_runs import configure, run
@@ -32,7 +33,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pa.CompressedOutputStream(str(folder / "more.jsonl.zst"), "zstd") as packed:
         packed.write(lines.encode())
     pq.write_table(pa.table({"text": documents(7)}), folder / "wiki.parquet")
-    tokenize([folder / "texts"], folder / "my-bert" / "tokenizer.json", folder / "corpus", max_length=48)
+    tokenizer = AutoTokenizer.from_pretrained(folder / "bert-base").backend_tokenizer.to_str()
+    tokenize([folder / "texts"], tokenizer, folder / "corpus", max_length=48)
     write_rte(folder / "glue_data")
     with pytest.MonkeyPatch.context() as here:
         here.chdir(folder)
