@@ -39,7 +39,7 @@ def value(about: dict[str, Any]) -> str:
         return ", ".join(f"`{toml(choice)}`" for choice in about["enum"])
     if about["type"] == "array":
         return f"list of {value(about['items'])}"
-    return {"string": "text", "boolean": "`true`, `false`"}.get(about["type"], about["type"])
+    return str({"string": "text", "boolean": "`true`, `false`"}.get(about["type"], about["type"]))
 
 
 def toml(default: object) -> str:

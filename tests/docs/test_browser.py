@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
+import reldistill_loader
 from headless_browser import Browser, find_browser
 from pages_of_docs import DOCS, ROOT
 
@@ -22,16 +25,23 @@ BROWSER = find_browser()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(BUILDER is None, reason="zensical is not installed: pip install -e '.[docs]'"),
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium found, so no page was opened: apt install chromium"),
 ]
 
-PAGES = [
-    "",
-    *(f"{page.relative_to(DOCS).with_suffix('')}/" for page in sorted(DOCS.rglob("*.md")) if page.stem != "index"),
-]
+
+def address(page: Path) -> str:
+    """Of a page, below the site's."""
+    below = page.relative_to(DOCS).with_suffix("")
+    folder = below.parent if below.name == "index" else below
+    return "" if folder == Path() else f"{folder.as_posix()}/"
+
+
+PAGES = [address(page) for page in sorted(DOCS.rglob("*.md"))]
 
 PHONE = 375
 """Width in CSS pixels."""
+
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+"""CSS pixels that one would have to scroll sideways for."""
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -60,15 +70,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    assert BROWSER
+    if BROWSER is None:
+        pytest.skip("no Chromium found, so no page was opened: apt install chromium")
     with Browser(BROWSER, tmp_path / "profile") as browser:
         yield browser
+
+
+def test_the_site_builds_without_a_warning_and_describes_what_is_public(site: str) -> None:
+    with urlopen(f"{site}reference/python/") as page:
+        described = set(re.findall(r'<h3 id="([\w.]+)"', page.read().decode()))
+    assert {f"reldistill_loader.{name}" for name in reldistill_loader.__all__} <= described
+    assert {"reldistill.distill", "reldistill.AttentionStates", "reldistill.TeacherAdapter"} <= described
 
 
 def test_each_page_is_whole_fits_a_phone_and_asks_nothing_of_others(site: str, browser: Browser) -> None:
     for page in PAGES:
         browser.open(site + page, width=PHONE)
-        wide = browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide = browser.evaluate(TOO_WIDE)
         assert wide == 0, f"{page} is {wide} pixels wider than a phone"
         assert browser.evaluate("document.querySelectorAll('article h1').length") == 1, f"{page} has no title"
         pictures = (
@@ -88,6 +106,8 @@ def test_a_page_that_lacks_something_would_be_noticed(site: str, browser: Browse
     browser.evaluate("fetch('missing.css').then(() => fetch('https://example.com/font.woff2')).catch(() => 0)")
     assert any("404" in fault for fault in browser.faults)
     assert any(not url.startswith(site) for url in browser.requests if not url.startswith("data:"))
+    browser.evaluate("document.querySelector('article').style.width = '2000px'")
+    assert browser.evaluate(TOO_WIDE) > 0
 
 
 def test_search_opens_by_keyboard_and_finds_the_option(site: str, browser: Browser) -> None:
