@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Format Python and Rust.
 
 docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python docs/tables.py --check
+	$(BIN)/python docs/cli_reference.py --check
+	$(BIN)/python docs/options_reference.py --check
+	$(BIN)/python docs/errors_reference.py --check
 	$(BIN)/zensical build --clean --strict
 
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.
