@@ -35,6 +35,7 @@ format: $(VENV)/.dev ## Format Python and Rust.
 
 docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python docs/tables.py --check
+	$(BIN)/python -m docs.pictures --check
 	$(BIN)/zensical build --clean --strict
 
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.
