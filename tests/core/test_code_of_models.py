@@ -20,7 +20,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "a teacher's tokenizer": lambda folder: locate_teacher(str(folder), Registry.installed()).tokenizer,
     "the configuration of what is evaluated": lambda folder: locate_encoder(str(folder), Registry.installed()).config,
     "the tokenizer of what is evaluated": lambda folder: locate_encoder(str(folder), Registry.installed()).tokenizer,
-    "the model that is fine-tuned": lambda folder: model_with_head(folder, "sequence-classification", ["no", "yes"]),
+    "the model that is fine-tuned": lambda folder: model_with_head("sequence-classification", folder, ["no", "yes"]),
 }
 
 
