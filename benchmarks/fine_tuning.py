@@ -30,8 +30,8 @@ from transformers import (
     get_linear_schedule_with_warmup,
 )
 
+from reldistill.config import EvalConfig
 from reldistill.distillation.device import precision_name, resolve_precision
-from reldistill.evaluation.config import EvalConfig
 from reldistill.evaluation.run import evaluate
 from reldistill_cli.bench.contest import Spread, environment
 

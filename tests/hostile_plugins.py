@@ -46,6 +46,26 @@ class PluginFolder:
             f"{named.replace('-', '_')}-{version}", f"[reldistill]\n{plugin} = {entry_point or module}\n", metadata
         )
 
+    def add_command(
+        self,
+        command: str,
+        source: str,
+        *,
+        distribution: str | None = None,
+        version: str = "1.0",
+        summary: str = "",
+        entry_point: str = ":command",
+    ) -> None:
+        """Install a command: a module of this ``source``, whose ``command`` it is, and a distribution beside it."""
+        named = distribution or command
+        module = f"{named}_{command}".replace("-", "_") + "_command"
+        (self.path / f"{module}.py").write_text(source, encoding="utf-8")
+        metadata = f"Metadata-Version: 2.1\nName: {named}\nVersion: {version}\n" + (
+            f"Summary: {summary}\n" if summary else ""
+        )
+        entry_points = f"[reldistill.commands]\n{command} = {module}{entry_point}\n"
+        self.add_metadata(f"{named.replace('-', '_')}-{version}", entry_points, metadata)
+
     def add_metadata(self, stem: str, entry_points: str, metadata: str | None) -> None:
         """Only the metadata of a distribution, whatever stands in it; ``metadata=None`` leaves METADATA out."""
         folder = self.path / f"{stem}.dist-info"

@@ -89,6 +89,17 @@ def test_the_wheel_holds_every_module_of_a_package(wheel: list[str], package: st
     assert sources <= set(wheel)
 
 
+def test_the_wheel_holds_the_templates_of_plugins_whole(wheel: list[str]) -> None:
+    folder = ROOT / "cli" / "reldistill_cli" / "plugin_templates"
+    templates = {
+        path.relative_to(ROOT / "cli").as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert len(templates) > 15
+    assert templates == {name for name in wheel if name.startswith("reldistill_cli/plugin_templates/")}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_each_package_is_typed(wheel: list[str], package: str) -> None:
     assert f"{package}/py.typed" in wheel
@@ -107,6 +118,7 @@ def test_the_wheel_says_the_command_and_the_plugins(dist: Path) -> None:
         text = content.read(name).decode()
     assert "minictl = reldistill_cli.main:run" in text
     assert "[reldistill]\nlayers = reldistill_plugins.layers\n" in text
+    assert "[pytest11]\nreldistill = reldistill.testing.pytest_plugin\n" in text
 
 
 def test_the_sdist_holds_nothing_that_was_built(sdist: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Small but whole checkpoints of the three families, made on the spot: real architectures, real tokenizers."""
+"""Small but whole checkpoints of the built-in families, made on the spot: real architectures, real tokenizers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,47 @@ from typing import Any
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoConfig,
+    AutoModel,
     AutoModelForSequenceClassification,
-    BertConfig,
-    BertModel,
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaModel,
-    XLMRobertaConfig,
-    XLMRobertaModel,
 )
 
+from reldistill import Registry, TeacherAdapter
+
 FAMILIES = ("bert", "roberta", "xlm-r")
+"""Those that the paper distils."""
+
+BERT_SHAPED = (*FAMILIES, "camembert", "data2vec-text", "ernie", "roberta-prelayernorm", "xlm-r-xl")
+"""All whose modules have BERT's names. Of XLM-R there are two shapes, which one adapter serves: :data:`ADAPTERS`."""
+
+ADAPTERS = {"xlm-r-xl": "xlm-r"}
+"""Shape -> the adapter's name, where it is another."""
+
+SHAPES = (*BERT_SHAPED, "modernbert")
+"""All that are built in."""
+
+MODEL_TYPES = {"xlm-r": "xlm-roberta", "xlm-r-xl": "xlm-roberta-xl"}
+"""Shape -> ``model_type``, where it is another."""
+
+OF_BERT = frozenset({"bert", "ernie"})
+"""Those that have BERT's kind of tokenizer."""
+
+OF_ROBERTA = frozenset({"roberta", "data2vec-text", "roberta-prelayernorm", "modernbert"})
+"""Those that have byte-level BPE, as RoBERTa."""
+
+FROM_ZERO = OF_BERT | {"modernbert"}
+"""Those whose positions begin with 0."""
+
+WINDOW = 8
+"""Of the tiny ModernBERT: tokens that one sees to either side in two layers of three."""
+
+
+def adapter_of(shape: str) -> TeacherAdapter:
+    """The built-in adapter that serves it."""
+    return Registry.installed().teachers.get(ADAPTERS.get(shape, shape)).thing
+
 
 SENTENCES = (
     "The harbour was quiet before the first boats came in.",
@@ -56,14 +85,14 @@ def write_text(path: Path, count: int = 120) -> Path:
 
 def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
     """WordPiece, byte-level BPE or Unigram, trained on :data:`SENTENCES`."""
-    if family == "bert":
+    if family in OF_BERT:
         tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
         trainer: Any = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, show_progress=False)
         names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
-    elif family == "roberta":
+    elif family in OF_ROBERTA:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
@@ -108,16 +137,27 @@ def make_teacher(
         "vocab_size": len(tokenizer), "hidden_size": hidden_size, "num_hidden_layers": layers, "num_attention_heads": heads,
         "intermediate_size": 3 * hidden_size, "pad_token_id": tokenizer.pad_token_id, "initializer_range": 0.2,
     }  # fmt: skip
-    model: PreTrainedModel
-    if family == "bert":
-        model = BertModel(BertConfig(**sizes, max_position_embeddings=positions))
-    elif family == "roberta":
-        model = RobertaModel(RobertaConfig(**sizes, max_position_embeddings=positions + 2, type_vocab_size=1))
-    else:
-        model = XLMRobertaModel(XLMRobertaConfig(**sizes, max_position_embeddings=positions + 2, type_vocab_size=1))
+    sizes["max_position_embeddings"] = positions + (0 if family in FROM_ZERO else 2)
+    if family not in FROM_ZERO:
+        sizes["type_vocab_size"] = 1
+    if family == "ernie":
+        sizes["use_task_id"] = True
+    if family == "modernbert":
+        special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "cls", "sep")}
+        sizes |= special | {"local_attention": 2 * WINDOW}
+    model = AutoModel.from_config(AutoConfig.for_model(MODEL_TYPES.get(family, family), **sizes))
+    if family not in FAMILIES:
+        spread_norms(model)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def spread_norms(model: PreTrainedModel) -> None:
+    """Let no norm be the one that it was initialised as: one that is left out or taken for another then shows."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            torch.nn.init.uniform_(module.weight, 0.7, 1.3)
 
 
 def save_classifier(folder: Path, encoder: Path, labels: Sequence[str]) -> Path:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from reldistill.errors import DataError, PluginError, ReldistillError, Stopped, UsageError
 from reldistill.launch import report_exit_code, under_torchrun
 
-__all__ = ["GuardedGroup", "show_tracebacks"]
+__all__ = ["GuardedGroup", "is_loader_error", "show_tracebacks"]
 
 FAILED, DATA, INTERRUPTED = 1, 3, 130
 
@@ -34,9 +34,13 @@ def show_tracebacks(wanted: bool) -> None:
 class GuardedGroup(TyperGroup):
     """Runs a command and turns what it raises into a message and an exit code."""
 
+    def run(self, ctx: Any) -> Any:
+        """Run it; what this raises is guarded."""
+        return super().invoke(ctx)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            return self.run(ctx)
         except ReldistillError as error:
             raise _exit(error, str(error), error.exit_code) from error
         except Stopped as error:
@@ -57,7 +61,7 @@ class GuardedGroup(TyperGroup):
             )
             raise _exit(error, message, FAILED) from error
         except Exception as error:
-            if _is_loader_error(error):
+            if is_loader_error(error):
                 raise _exit(error, str(error), DATA) from error
             raise
 
@@ -78,6 +82,9 @@ def _said_by_the_first(error: BaseException) -> bool:
     """Whether this is one process of several, and the first of them meets the same."""
     if os.environ.get("RANK", "0") == "0":
         return False
+    settled: bool | None = getattr(error, "said_by_another", None)
+    if settled is not None:
+        return settled
     return isinstance(error, Stopped | UsageError | DataError | PluginError) or getattr(error, "of_another", False)
 
 
@@ -97,6 +104,7 @@ def _disk_message(error: OSError) -> str:
     return f"{error.strerror or error}{place}"
 
 
-def _is_loader_error(error: Exception) -> bool:
+def is_loader_error(error: Exception) -> bool:
+    """Whether the loader says what is wrong with text or corpus."""
     loader = sys.modules.get("reldistill_loader")
     return loader is not None and isinstance(error, loader.LoaderError)

@@ -7,17 +7,18 @@ from typing import Annotated
 import typer
 
 from reldistill_cli.commands import bench, config, data, demo, distill, doctor, eval, plan, plugins, report, runs
-from reldistill_cli.failures import GuardedGroup, show_tracebacks
+from reldistill_cli.failures import show_tracebacks
+from reldistill_cli.plugin_commands import RootGroup
 
 app = typer.Typer(
-    name="minictl", cls=GuardedGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    name="minictl", cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Compress BERT, RoBERTa and XLM-R: a small student learns the self-attention relations of a large teacher (MiniLMv2).",
     epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 data, 4 plugin, 5 checkpoint, 75 stopped with state saved, 130 interrupted.",
 )  # fmt: skip
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)
-app.command("eval")(eval.evaluate_tasks)
+app.command("eval")(eval.command)
 app.command("report")(report.command)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")

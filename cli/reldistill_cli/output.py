@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import typer
 from rich.console import Console
 
-__all__ = ["console", "print_json", "warn"]
+__all__ = ["console", "print_json", "results_alone", "warn"]
 
 
 def console() -> Console:
     """stderr: plain where it is not a terminal."""
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def results_alone() -> AbstractContextManager[object]:
+    """Within, what a plugin or a library prints goes to stderr: stdout holds the command's own result."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -15,35 +15,35 @@ if TYPE_CHECKING:
     from reldistill.encoder import Encoder, PackedTokens
     from reldistill.errors import CheckpointError, DataError, PluginError, ReldistillError, UsageError
     from reldistill.eval_task import Encoded, EvalTask, Evaluation
-    from reldistill.hookspecs import hookimpl
+    from reldistill.hookspecs import PLUGIN_API, hookimpl
     from reldistill.layers import LayerContext, LayerPair, LayerStrategy
     from reldistill.loss import RelationLoss, relation_loss
     from reldistill.projections import ProjectionsOnly
     from reldistill.registry import Registry
     from reldistill.relation import PairRelation, Relation
     from reldistill.states import AttentionStates
-    from reldistill.teacher import Projections, StudentShape, TeacherAdapter
+    from reldistill.teacher import FusedPart, Projections, StudentShape, TeacherAdapter
 
 _HOME = {
     "distillation": ("DistillConfig", "DistillResult", "distill"),
     "encoder": ("Encoder", "PackedTokens"),
     "errors": ("CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"),
     "eval_task": ("Encoded", "EvalTask", "Evaluation"),
-    "hookspecs": ("hookimpl",),
+    "hookspecs": ("PLUGIN_API", "hookimpl"),
     "layers": ("LayerContext", "LayerPair", "LayerStrategy"),
     "loss": ("RelationLoss", "relation_loss"),
     "projections": ("ProjectionsOnly",),
     "registry": ("Registry",),
     "relation": ("PairRelation", "Relation"),
     "states": ("AttentionStates",),
-    "teacher": ("Projections", "StudentShape", "TeacherAdapter"),
+    "teacher": ("FusedPart", "Projections", "StudentShape", "TeacherAdapter"),
 }
 
 __all__ = [  # noqa: RUF022 - grouped as above
     "DistillConfig", "DistillResult", "distill", "Encoder", "PackedTokens",
     "CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError",
-    "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
-    "Registry", "PairRelation", "Relation", "AttentionStates", "Projections", "StudentShape", "TeacherAdapter",
+    "PLUGIN_API", "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
+    "Registry", "PairRelation", "Relation", "AttentionStates", "FusedPart", "Projections", "StudentShape", "TeacherAdapter",
     "Encoded", "EvalTask", "Evaluation", "__version__",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 __all__ = [
-    "CheckpointError", "DataError", "PluginError", "ReldistillError", "Stopped", "UsageError", "as_one", "did_you_mean",
+    "BrokenContract", "CheckpointError", "DataError", "PluginError", "ReldistillError", "Stopped", "UsageError", "as_one", "did_you_mean",
     "in_one_line",
 ]  # fmt: skip
 
@@ -21,6 +21,8 @@ class ReldistillError(Exception):
     exit_code = 1
     of_another = False
     """Whether it went wrong in another process of the run, which says what."""
+    said_by_another: bool | None = None
+    """Whether another process meets the same and says it; None where nobody has settled it."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -50,6 +52,18 @@ class PluginError(ReldistillError):
     """A plugin that was asked for failed to load or broke its contract. Exit code 4."""
 
     exit_code = 4
+
+
+class BrokenContract(PluginError):
+    """Raised where it is known what broke its contract, but not whose it is: ``thing`` is its name. Who knows adds it."""
+
+    def __init__(self, message: str, *, hint: str | None = None, thing: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.thing = thing
+
+    def of(self, plugin: object) -> PluginError:
+        """The same with the plugin that provides it."""
+        return PluginError(f"{plugin}: {self.message}", hint=self.hint)
 
 
 class CheckpointError(ReldistillError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,14 +33,27 @@ def claim(file: IO[Any], *, wait: bool = False) -> bool:
 def claimed(path: Path, *, wait: Callable[[], None] | None = None) -> Iterator[bool]:
     """Whether the work that ``path`` stands for is ours within.
 
-    The file is made for the time of the work. With ``wait`` it is called where another process has the work, and then
+    The file is there for the time of the work. With ``wait`` it is called where another process has the work, and then
     waited for: who gets it looks first whether the work is done. Raises OSError where the file cannot be made.
     """
-    with path.open("ab") as file:
-        mine = claim(file)
-        if not mine and wait is not None:
-            wait()
-            mine = claim(file, wait=True)
-        yield mine
-        if mine:  # not where the work failed: who waits for this file and who makes a new one would both begin
-            path.unlink(missing_ok=True)
+    while True:
+        with path.open("ab") as file:
+            mine = claim(file)
+            if not mine and wait is not None:
+                wait()
+                mine = claim(file, wait=True)
+            if mine and not _is(path, file):
+                continue  # who had it has removed it: another one may have made it anew
+            try:
+                yield mine
+            finally:
+                if mine:
+                    path.unlink(missing_ok=True)
+            return
+
+
+def _is(path: Path, file: IO[Any]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

@@ -9,6 +9,9 @@ Each hook below does nothing by default and returns an iterable of small objects
 to load, or returns something that breaks its contract, is left out with a warning; only a run that asks for it stops.
 Names that the toolkit itself provides cannot be taken; what two plugins call by the same name is chosen by
 ``distribution:name``.
+
+A plugin's module may say ``reldistill_api = 1``, the :data:`PLUGIN_API` that it was written for: where that is not
+supported it is left out with advice, in place of failing later.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from reldistill.teacher import TeacherAdapter
 
 __all__ = [
+    "OLDEST_PLUGIN_API",
+    "PLUGIN_API",
     "PROJECT",
     "hookimpl",
     "hookspec",
@@ -36,6 +41,12 @@ __all__ = [
 
 PROJECT = "reldistill"
 """The name of the hooks' project in pluggy, and of the entry-point group."""
+
+PLUGIN_API = 1
+"""The number of what plugins can rely on. It grows when something that was promised changes or goes."""
+
+OLDEST_PLUGIN_API = 1
+"""The oldest number whose plugins still work."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -50,6 +61,8 @@ def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
 
         from dataclasses import dataclass
         from reldistill import AttentionStates, PairRelation, hookimpl
+        from torch.nn.functional import normalize
+
 
         @dataclass(frozen=True)
         class HiddenCosine:
@@ -57,9 +70,9 @@ def reldistill_relations() -> Iterable[Relation]:  # type: ignore[empty-body]
             needs: frozenset[str] = frozenset({"hidden"})
 
             def logits(self, states: AttentionStates, relation_heads: int):
-                hidden = states.require("hidden")                      # [n, width]
-                unit = hidden / hidden.norm(dim=-1, keepdim=True)
-                return (10 * unit @ unit.T).unsqueeze(0)               # [1, n, n]
+                unit = normalize(states.require("hidden"), dim=-1)  # [n, width]
+                return (10 * unit @ unit.T).unsqueeze(0)  # [1, n, n]
+
 
         @hookimpl
         def reldistill_relations():
@@ -75,11 +88,13 @@ def reldistill_layer_strategies() -> Iterable[LayerStrategy]:  # type: ignore[em
 
         from reldistill import LayerContext, LayerPair, hookimpl
 
+
         class Middle:
             name = "middle"
 
             def pairs(self, context: LayerContext):
                 return [LayerPair(teacher_layer=(context.teacher_layers + 1) // 2, student_layer=context.student_layers)]
+
 
         @hookimpl
         def reldistill_layer_strategies():
@@ -95,16 +110,23 @@ def reldistill_teachers() -> Iterable[TeacherAdapter]:  # type: ignore[empty-bod
 
         from reldistill import Projections, ProjectionsOnly, hookimpl
 
+
         class Electra:
             name = "electra"
             model_types = frozenset({"electra"})
             aliases = {"electra-small": "google/electra-small-discriminator"}
 
             def student_config(self, config, shape):
-                return type(config)(**{
-                    **config.to_dict(), "num_hidden_layers": shape.layers, "hidden_size": shape.hidden_size,
-                    "embedding_size": shape.hidden_size, "num_attention_heads": shape.attention_heads,
-                    "intermediate_size": shape.intermediate_size})
+                return type(config)(
+                    **{
+                        **config.to_dict(),
+                        "num_hidden_layers": shape.layers,
+                        "hidden_size": shape.hidden_size,
+                        "embedding_size": shape.hidden_size,
+                        "num_attention_heads": shape.attention_heads,
+                        "intermediate_size": shape.intermediate_size,
+                    }
+                )
 
             def position_offset(self, config):
                 return 0
@@ -118,6 +140,7 @@ def reldistill_teachers() -> Iterable[TeacherAdapter]:  # type: ignore[empty-bod
                 last = max(layers)
                 del model.encoder.layer[last:]
                 model.encoder.layer[last - 1] = ProjectionsOnly(model.encoder.layer[last - 1], self.projections(model, last))
+
 
         @hookimpl
         def reldistill_teachers():
@@ -137,6 +160,7 @@ def reldistill_tasks() -> Iterable[EvalTask]:  # type: ignore[empty-body]
         from reldistill.evaluation.data import read_tsv
         from reldistill_plugins.tasks.sentences import SentenceTask
 
+
         @dataclass(frozen=True)
         class Tone(SentenceTask):
             def selection(self, languages):
@@ -150,12 +174,26 @@ def reldistill_tasks() -> Iterable[EvalTask]:  # type: ignore[empty-body]
                 if file is None:
                     raise source.missing(f"{split} rows", "train.tsv\\ndev.tsv   (columns text and label)")
                 rows = read_tsv(source.note(file))
-                return Dataset.from_dict({
-                    "index": [str(n) for n in range(len(rows))], "text": [row["text"] for row in rows],
-                    "label": [row["label"] for row in rows]})
+                return Dataset.from_dict(
+                    {
+                        "index": [str(n) for n in range(len(rows))],
+                        "text": [row["text"] for row in rows],
+                        "label": [row["label"] for row in rows],
+                    }
+                )
+
 
         @hookimpl
         def reldistill_tasks():
-            return [Tone("tone", ("calm", "angry"), ("accuracy", "f1"), "accuracy", epochs=(3, 5),
-                         learning_rates=(2e-5, 5e-5), family="tone")]
+            return [
+                Tone(
+                    "tone",
+                    ("calm", "angry"),
+                    ("accuracy", "f1"),
+                    "accuracy",
+                    epochs=(3, 5),
+                    learning_rates=(2e-5, 5e-5),
+                    family="tone",
+                )
+            ]
     """

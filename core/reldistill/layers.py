@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from reldistill.errors import PluginError, UsageError
+from reldistill.errors import BrokenContract, UsageError
 
 __all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs", "pairs_in_words"]
 
@@ -75,7 +75,7 @@ def explicit_pairs(text: str, context: LayerContext) -> list[LayerPair] | None:
 
 def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) -> None:
     """Raise :class:`UsageError` for pairs that are out of range, twice there, without weight, or train too little,
-    and :class:`PluginError` for what is no pair at all.
+    and :class:`BrokenContract` for what is no pair at all.
     """
     if not pairs:
         raise UsageError(
@@ -83,7 +83,17 @@ def check_pairs(pairs: Sequence[LayerPair], context: LayerContext, source: str) 
         )
     for pair in pairs:
         if not isinstance(pair, LayerPair):
-            raise PluginError(f"{source} gave {pair!r}, which is no LayerPair", hint="This is a fault of the strategy.")
+            raise BrokenContract(
+                f"{source} gave {pair!r}, which is no LayerPair", hint="This is a fault of the strategy."
+            )
+        if not (isinstance(pair.teacher_layer, int) and isinstance(pair.student_layer, int)):
+            raise BrokenContract(
+                f"{source} gave {pair!r}: a layer is an int from 1", hint="This is a fault of the strategy."
+            )
+        if not isinstance(pair.weight, int | float):
+            raise BrokenContract(
+                f"{source} gave {pair!r}: a weight is a number", hint="This is a fault of the strategy."
+            )
         for owner, layer, layers in (
             ("teacher", pair.teacher_layer, context.teacher_layers),
             ("student", pair.student_layer, context.student_layers),

@@ -18,28 +18,41 @@ class ProjectionsOnly(nn.Module):
     """A layer that computes its query, key and value projections, in this order, and passes its input on.
 
     It takes the projections over from ``layer`` under their names, so that weights are found as before: a projection
-    at ``attention.self.query`` of the layer is at ``attention.self.query`` here too.
+    at ``attention.self.query`` of the layer is at ``attention.self.query`` here too. ``norm`` is the module of a pre-norm
+    layer that stands between its input and its projections; it is taken over in the same way.
     """
 
-    def __init__(self, layer: nn.Module, projections: Projections) -> None:
+    def __init__(self, layer: nn.Module, projections: Projections, norm: nn.Module | None = None) -> None:
         super().__init__()
-        self._paths: dict[str, str] = {}
         names = {module: name for name, module in layer.named_modules()}
-        for kind in ("query", "key", "value"):
-            projection = getattr(projections, kind)
-            self._paths[kind] = names[projection]
-            self._attach(names[projection], projection)
+        modules = projections.modules
+        self._paths = {kind: names[module] for kind, module in modules.items()}
+        self._norm = None if norm is None else names[norm]
+        for module in dict.fromkeys(modules.values()):
+            self._attach(names[module], module)
+        if norm is not None:
+            self._attach(names[norm], norm)
 
     def keep(self, kinds: frozenset[str]) -> None:
-        """Drop the projections that are not of these kinds, of ``{"query", "key", "value"}``."""
-        for kind in self._paths.keys() - kinds:
-            *parents, last = self._paths.pop(kind).split(".")
+        """Drop the projections that are not of these kinds, of ``{"query", "key", "value"}``.
+
+        One that computes several at once stays whole while any of them is needed: of its weights the rows of the others
+        then get a gradient of zero.
+        """
+        dropped = [self._paths.pop(kind) for kind in self._paths.keys() - kinds]
+        unused = set(dropped) - set(self._paths.values())
+        if self._norm is not None and not self._paths:
+            unused.add(self._norm)
+            self._norm = None
+        for path in unused:
+            *parents, last = path.split(".")
             delattr(self.get_submodule(".".join(parents)), last)
 
     def forward(self, hidden: Tensor, *_: Any, **__: Any) -> Tensor:
         """``[…, hidden size]`` in, the same out; hooks on the projections see their outputs."""
-        for path in self._paths.values():
-            self.get_submodule(path)(hidden)
+        normed = hidden if self._norm is None else self.get_submodule(self._norm)(hidden)
+        for path in dict.fromkeys(self._paths.values()):
+            self.get_submodule(path)(normed)
         return hidden
 
     def _attach(self, path: str, module: nn.Module) -> None:

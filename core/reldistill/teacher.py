@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from reldistill.errors import UsageError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+    from torch.utils.hooks import RemovableHandle
     from transformers import PretrainedConfig, PreTrainedModel
 
-__all__ = ["Projections", "StudentShape", "TeacherAdapter"]
+__all__ = ["FusedPart", "Projections", "StudentShape", "TeacherAdapter"]
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,51 @@ class StudentShape:
 
 
 @dataclass(frozen=True)
-class Projections:
-    """The modules of one layer whose outputs are its query, key and value ``[…, width]``, and the layer itself.
+class FusedPart:
+    """A projection that ``module`` computes together with others: the columns ``start`` to ``stop`` of its output."""
 
-    The first argument of ``layer`` is the layer's input: the state ``hidden``. A projection that was dropped from a cut
-    model, because no relation needs it, is None.
+    module: nn.Module
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Projections:
+    """What gives the query, key and value ``[…, width]`` of one layer, and the layer itself.
+
+    Each is the linear map's own output, the heads one behind the other, as AttentionStates holds it: before any rotation
+    (rotary positions turn query and key later, inside attention), before a norm of single heads, before the scale. It is a
+    module, or where one module computes several at once a :class:`FusedPart` of it. A projection that was dropped from a
+    cut model, because no relation needs it, is None.
+
+    The first argument of ``layer`` is the layer's input: the state ``hidden``. In a pre-norm model that is the residual
+    stream as the layer below has left it, not what the norm makes of it for the projections.
     """
 
-    query: nn.Module | None
-    key: nn.Module | None
-    value: nn.Module | None
+    query: nn.Module | FusedPart | None
+    key: nn.Module | FusedPart | None
+    value: nn.Module | FusedPart | None
     layer: nn.Module
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """``query``, ``key``, ``value``, those that are there -> the module that computes it, fused or its own."""
+        found = {"query": self.query, "key": self.key, "value": self.value}
+        return {
+            kind: part.module if isinstance(part, FusedPart) else part
+            for kind, part in found.items()
+            if part is not None
+        }
+
+    def listen(self, kind: str, keep: Callable[[Tensor], None]) -> RemovableHandle:
+        """Hand ``keep`` the query, key or value, as ``kind`` says, each time that the layer computes it."""
+        part = getattr(self, kind)
+        columns = slice(part.start, part.stop) if isinstance(part, FusedPart) else slice(None)
+
+        def hook(_module: nn.Module, _inputs: tuple[object, ...], output: Tensor) -> None:
+            keep(output[..., columns])
+
+        return self.modules[kind].register_forward_hook(hook)
 
 
 @runtime_checkable
@@ -93,11 +128,12 @@ class TeacherAdapter(Protocol):
         """Remove from the model, in place, whatever the projections of these layers do not depend on.
 
         Called on a model without weights, before they are read, so that what goes is never loaded; names of the
-        parameters that stay must not change. Of the highest layer only the projections are needed: see
-        :class:`reldistill.projections.ProjectionsOnly`.
+        parameters that stay must not change. Of the highest layer only the projections are needed, and in a pre-norm
+        model the norm before them: see :class:`reldistill.projections.ProjectionsOnly`. Whatever else the model computes
+        behind its layers, such as a last norm, has to go too: its parameters would never get a gradient.
         """
         ...
 
     def projections(self, model: PreTrainedModel, layer: int) -> Projections:
-        """The projections of a layer, from 1; on a cut model as well as on a whole one."""
+        """The projections of a layer, from 1, before any rotation; on a cut model as well as on a whole one."""
         ...

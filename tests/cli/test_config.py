@@ -15,11 +15,12 @@ from transformers import BertConfig
 from typer.testing import CliRunner, Result
 
 from conftest import MakeTeacher
-from option_values import NAMES, as_arguments, as_text, four_values
-from reldistill.config import PRESETS, config_schema
+from option_values import NAMES, as_arguments, as_text, each_option, four_values
+from reldistill.config import EVAL, PRESETS, ConfigKind, config_schema
 from reldistill_cli.main import app
 
 OK, USAGE = 0, 2
+SHOW = {"distill": "show", "eval": "show-eval"}
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,8 @@ def minictl(*arguments: object, environment: dict[str, str] | None = None) -> Re
     return CliRunner(env=environment).invoke(app, [str(word) for word in arguments])
 
 
-def shown(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    outcome = minictl("config", "show", *arguments, "--json", environment=environment)
+def shown(*arguments: object, environment: dict[str, str] | None = None, command: str = "distill") -> dict[str, Any]:
+    outcome = minictl("config", SHOW[command], *arguments, "--json", environment=environment)
     assert outcome.exit_code == OK, outcome.output
     found: dict[str, Any] = json.loads(outcome.stdout)
     return found
@@ -47,20 +48,24 @@ def check_refused(outcome: Result, *said: str) -> None:
 # ---- show ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_of_every_option_the_flag_goes_before_the_environment_and_that_before_the_file(name: str) -> None:
-    _, in_file, in_environment, on_line = four_values(name)
+@each_option
+def test_of_every_option_the_flag_goes_before_the_environment_and_that_before_the_file(
+    kind: ConfigKind[Any], name: str
+) -> None:
+    _, in_file, in_environment, on_line = four_values(kind, name)
     Path("options.toml").write_text(tomli_w.dumps({name: in_file}))
-    environment = {f"MINICTL_{name.upper()}": as_text(in_environment)}
-    flag = as_arguments(name, on_line)
+    variable = {"distill": "MINICTL_", "eval": "MINICTL_EVAL_"}[kind.command] + name.upper()
+    environment = {variable: as_text(kind, name, in_environment)}
+    flag = as_arguments(kind, name, on_line)
+    command = kind.command
     found = [
-        shown("--config", "options.toml")["options"][name],
-        shown("--config", "options.toml", environment=environment)["options"][name],
-        shown("--config", "options.toml", *flag, environment=environment)["options"][name],
+        shown("--config", "options.toml", command=command)["options"][name],
+        shown("--config", "options.toml", environment=environment, command=command)["options"][name],
+        shown("--config", "options.toml", *flag, environment=environment, command=command)["options"][name],
     ]
     expected = [
         {"value": in_file, "origin": "options.toml"},
-        {"value": in_environment, "origin": f"environment MINICTL_{name.upper()}"},
+        {"value": in_environment, "origin": f"environment {variable}"},
         {"value": on_line, "origin": f"flag --{name.replace('_', '-')}"},
     ]
     assert found == json.loads(json.dumps(expected))
@@ -112,6 +117,29 @@ def test_what_is_shown_is_a_file_that_says_the_same() -> None:
     }
 
 
+def test_of_an_evaluation_origins_stand_beside_the_values_and_what_is_shown_is_a_file() -> None:
+    Path("options.toml").write_text("seeds = [3]\n")
+    options = ("--config", "options.toml", "--learning-rates", "2e-5,5e-5", "--languages", "all", "--quick")
+    outcome = minictl("config", "show-eval", *options, "--origin", environment={"MINICTL_EVAL_EPOCHS": "3,5"})
+    assert outcome.exit_code == OK
+    lines = [" ".join(line.split()) for line in outcome.stdout.splitlines()]
+    for line in (
+        "# Search",
+        "learning_rates = [2e-05, 5e-05] # flag --learning-rates",
+        "epochs = [3, 5] # environment MINICTL_EVAL_EPOCHS",
+        "seeds = [3] # options.toml",
+        'languages = ["all"] # flag --languages',
+        "quick = true # flag --quick",
+        "# model: the student of the last distillation # default",
+    ):
+        assert line in lines
+    Path("shown.toml").write_text(outcome.stdout)
+    assert minictl("config", "validate", "shown.toml", "--command", "eval").exit_code == OK
+    again = shown("--config", "shown.toml", command="eval")
+    assert again["options"]["learning_rates"] == {"value": [2e-5, 5e-5], "origin": "shown.toml"}
+    assert set(again) == {"config", "options"}
+
+
 def test_json_says_which_file_and_which_preset() -> None:
     Path("options.toml").write_text('preset = "minilm-v1"\n')
     found = shown("--config", "options.toml")
@@ -152,8 +180,22 @@ def test_all_problems_of_all_files_are_listed() -> None:
     )
 
 
+def test_a_file_is_valid_for_one_command() -> None:
+    Path("eval.toml").write_text('seeds = [1, 2]\nlanguages = ["all"]\n')
+    outcome = minictl("config", "validate", "eval.toml", "--command", "eval")
+    assert (outcome.exit_code, outcome.stdout) == (OK, "eval.toml: valid\n")
+    check_refused(
+        minictl("config", "validate", "eval.toml"), "unknown keys 'seeds', 'languages'", "options of `minictl eval`"
+    )
+    Path("distill.toml").write_text("steps = 7\n")
+    check_refused(
+        minictl("config", "validate", "distill.toml", "--command", "eval"), "'steps'", "an option of `minictl distill`"
+    )
+
+
 def test_the_schema_is_printed() -> None:
     assert json.loads(minictl("config", "schema").stdout) == config_schema()
+    assert json.loads(minictl("config", "schema", "--command", "eval").stdout) == config_schema(EVAL)
 
 
 def test_the_presets_are_listed_with_what_they_set_and_its_source() -> None:
@@ -185,6 +227,22 @@ def test_sources_that_cannot_be_are_refused_by_every_command(command: tuple[str,
     )
 
 
+@pytest.mark.parametrize("command", [("eval", "rte"), ("config", "show-eval")])
+def test_sources_that_cannot_be_are_refused_by_what_evaluates(command: tuple[str, ...]) -> None:
+    Path("options.toml").write_text("teacher = 'bert-base'\n")
+    check_refused(
+        minictl(*command, "--config", "options.toml"), "unknown key 'teacher'", "an option of `minictl distill`"
+    )
+    check_refused(minictl(*command, "--config", "none.toml"), "none.toml: there is no such file")
+    check_refused(minictl(*command, environment={"MINICTL_EVAL_CONFIG": "none.toml"}), "none.toml: there is no such")
+    check_refused(minictl(*command, environment={"MINICTL_EVAL_SEED": "3"}), "MINICTL_EVAL_SEED, which is no option")
+    check_refused(minictl(*command, environment={"MINICTL_STEPZ": "3"}), "MINICTL_STEPZ, which is no option")
+    check_refused(minictl(*command, environment={"MINICTL_EVAL_SEEDS": "a"}), "MINICTL_EVAL_SEEDS=a: must be whole")
+    check_refused(minictl(*command, "--seeds", "one"), "--seeds one: must be whole numbers, with commas")
+    check_refused(minictl(*command, "--languages", "all,en"), "--languages all,en: all stands alone")
+    assert "No such option: --preset" in minictl(*command, "--preset", "minilm-v1").output
+
+
 def test_no_torch_is_imported() -> None:
     program = (
         "import sys\n"
@@ -192,7 +250,7 @@ def test_no_torch_is_imported() -> None:
         "from reldistill_cli.main import app\n"
         "from reldistill.config import resolve_config\n"
         "open('options.toml', 'w').write('steps = 7')\n"
-        "for words in ('show --preset minilmv2-base --origin', 'validate options.toml', 'schema', 'presets'):\n"
+        "for words in ('show --preset minilmv2-base --origin', 'show-eval --quick', 'validate options.toml', 'schema', 'presets'):\n"
         "    assert CliRunner().invoke(app, ['config', *words.split()]).exit_code == 0\n"
         "assert CliRunner().invoke(app, ['distill', '--help']).exit_code == 0\n"
         "print('torch' in sys.modules)"
@@ -277,6 +335,14 @@ def test_unequal_attention_heads_are_refused_where_attention_is_compared(teacher
         "--relation-heads attention: ", "has 4 attention heads, the student 2", "pass --student-heads 4",
     )  # fmt: skip
     assert not Path("runs").exists()
+
+
+def test_the_help_of_an_evaluation_is_in_groups() -> None:
+    lines = " ".join(minictl("eval", "--help").stdout.replace("│", " ").split())
+    for group in ("Model and data", "Search", "Training", "Machine", "Output", "Configuration"):
+        assert f"─ {group} ─" in lines
+    assert "--quick --no-quick" in lines
+    assert "--preset" not in lines
 
 
 def test_help_names_file_and_preset() -> None:

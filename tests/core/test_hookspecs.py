@@ -28,9 +28,9 @@ from reldistill import (
     hookspecs,
     relation_loss,
 )
+from reldistill.config import EvalConfig
 from reldistill.distillation import DistillResult
 from reldistill.encoder import load_teacher
-from reldistill.evaluation.config import EvalConfig
 from reldistill.evaluation.run import evaluate
 from reldistill.layers import check_pairs
 from tiny_models import make_tokenizer, padded

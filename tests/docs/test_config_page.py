@@ -24,6 +24,19 @@ def test_the_example_is_what_the_command_prints(tmp_path: Path, monkeypatch: pyt
     assert outcome.stdout.startswith(shown + "\n")
 
 
+def test_the_example_of_an_evaluation_is_what_the_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    section = PAGE.partition("## An evaluation\n")[2].partition("\n## ")[0]
+    Path("search.toml").write_text(section.partition("```toml\n")[2].partition("```")[0])
+    command, _, shown = section.partition("$ MINICTL_EVAL_SEEDS=1,2 minictl ")[2].partition("\n```")[0].partition("\n")
+    outcome = CliRunner(env={"MINICTL_EVAL_SEEDS": "1,2"}).invoke(app, shlex.split(command))
+    assert outcome.exit_code == 0, outcome.output
+    assert len(shown.splitlines()) > 12
+    assert outcome.stdout.startswith(shown + "\n")
+
+
 def test_the_table_of_presets_is_theirs() -> None:
     lines = PAGE.partition("| option | `minilmv2-base`")[2].partition("\n\n")[0].splitlines()[2:]
     rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]

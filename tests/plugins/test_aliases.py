@@ -1,4 +1,4 @@
-"""What a person types for the paper's teachers leads to their ids on the Hub."""
+"""What a person types for the paper's teachers and others leads to their ids on the Hub."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ SPELLINGS = {
     f"{ROBERTA}large": ("roberta-large", "RoBERTa-Large", "roberta_large"),
     f"{XLM_R}base": ("xlm-r-base", "XLM-R-base", "xlmr-base", "xlm_r_base", "XLM-R_Base", "xlm-roberta-base", "XLM-RoBERTa-base"),
     f"{XLM_R}large": ("xlm-r-large", "XLM-R Large", "XLMR-large", "xlm_r_large", "xlm-roberta-large", "xlm_roberta_large"),
+    "facebook/xlm-roberta-xl": ("xlm-r-xl", "XLM-R XL", "xlmr-xl", "xlm-roberta-xl"),
+    "facebook/xlm-roberta-xxl": ("xlm-r-xxl", "XLM-R_XXL", "xlmr-xxl", "xlm-roberta-xxl"),
+    "almanach/camembert-base": ("camembert", "CamemBERT", "camembert-base"),
+    "almanach/camembert-large": ("camembert-large", "CamemBERT Large"),
+    "facebook/data2vec-text-base": ("data2vec-text-base",),
+    "answerdotai/ModernBERT-base": ("modernbert", "ModernBERT", "ModernBERT-base", "modernbert_base"),
+    "answerdotai/ModernBERT-large": ("modernbert-large", "ModernBERT Large"),
 }  # fmt: skip
 
 

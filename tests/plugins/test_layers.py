@@ -48,6 +48,9 @@ def test_paper_takes_the_last_layer_of_smaller_teachers(depth: int) -> None:
         ("xlm-r", 36, 28),  # 28.5, and Python rounds to even
         ("bert", 13, 11),
         ("electra", 24, 21),
+        ("camembert", 24, 21),
+        ("modernbert", 22, 19),
+        ("modernbert", 28, 24),
     ],
 )
 def test_paper_takes_the_same_fraction_of_other_depths_and_says_so(family: str, depth: int, layer: int) -> None:

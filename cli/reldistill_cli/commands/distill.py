@@ -12,7 +12,7 @@ from reldistill.config import DistillConfig
 from reldistill.launch import in_worker, launch, report_exit_code, under_torchrun
 from reldistill.stop import Stop
 from reldistill_cli.config_options import with_config_options
-from reldistill_cli.output import print_json, warn
+from reldistill_cli.output import print_json, results_alone, warn
 
 if TYPE_CHECKING:
     from reldistill.distillation import DistillResult, DryRun
@@ -64,7 +64,7 @@ def _run(config: DistillConfig, stop: Stop, dry_run: bool) -> DistillResult | Dr
     from reldistill.registry import Registry
     from reldistill_cli.progress import ScreenReporter
 
-    with ScreenReporter() as reporter:
+    with results_alone(), ScreenReporter() as reporter:
         return distill(config, Registry.installed(warn=warn), reporter, dry_run=dry_run, stop=stop)
 
 

@@ -10,7 +10,7 @@ import typer
 from reldistill.config import DistillConfig
 from reldistill.errors import UsageError, as_one
 from reldistill_cli.config_options import with_config_options
-from reldistill_cli.output import print_json, warn
+from reldistill_cli.output import print_json, results_alone, warn
 
 if TYPE_CHECKING:
     from reldistill_loader import Corpus
@@ -49,7 +49,8 @@ def _plan(
     from reldistill.registry import Registry
     from reldistill_cli.cost_tables import print_cost
 
-    cost = count_cost(config, Registry.installed(warn=warn), mean_length=mean_length, corpus=_corpus(data))
+    with results_alone():
+        cost = count_cost(config, Registry.installed(warn=warn), mean_length=mean_length, corpus=_corpus(data))
     if as_json:
         print_json(cost.describe())
     else:

@@ -3,44 +3,61 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
-from reldistill.registry.discovery import RESTRICTION, chosen_plugins, installed_plugins
+from reldistill.registry.discovery import COMMANDS, RESTRICTION, PluginSource, chosen_plugins, installed_plugins
+from reldistill_cli.commands.plugins_check import check
+from reldistill_cli.commands.plugins_new import new
+from reldistill_cli.commands.plugins_show import show
 from reldistill_cli.output import print_json
+from reldistill_cli.plugin_commands import command_obstacle
+from reldistill_cli.tables import column_table, print_table
 
-app = typer.Typer(no_args_is_help=True, help="See which plugins are installed.")
+app = typer.Typer(
+    no_args_is_help=True, help="See which plugins are installed and what they give, check them, write one."
+)
+app.command("show")(show)
+app.command("check")(check)
+app.command("new")(new)
 
 
 @app.callback()
 def plugins() -> None:
-    """See which plugins are installed."""
+    """See which plugins are installed and what they give, check them, write one."""
 
 
 @app.command("list")
-def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
-    """List the installed plugins. Reads their metadata; imports none of them."""
-    sources = installed_plugins()
-    loaded = set(chosen_plugins(sources))
-    rows = [
-        {
-            "name": s.name,
-            "distribution": s.distribution,
-            "version": s.version,
-            "module": s.module,
-            "builtin": s.builtin,
-            "enabled": s in loaded,
-        }
-        for s in sources
-    ]
+def list_plugins(
+    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
+) -> None:
+    """List the installed plugins and the commands that they add. Reads their metadata; imports none of them."""
+    root: Any = ctx.find_root().command
+    builtin = set(getattr(root, "commands", ()))
+    sources, commands = installed_plugins(), installed_plugins(COMMANDS)
+    loaded, obstacles = set(chosen_plugins([*sources, *commands])), {s: command_obstacle(s, builtin) for s in commands}
+    rows = [_row(s, enabled=s in loaded) for s in sources]
+    command_rows = [_row(s, enabled=s in loaded and not obstacles[s]) | {"summary": s.summary} for s in commands]
     if as_json:
-        print_json({"plugins": rows, "restriction": os.environ.get(RESTRICTION)})
+        print_json({"plugins": rows, "commands": command_rows, "restriction": os.environ.get(RESTRICTION)})
         return
-    table = Table("plugin", "distribution", "version", "module", "loaded", box=None, pad_edge=False)
-    for row in rows:
-        enabled = "yes" if row["enabled"] else f"no ({RESTRICTION})"
-        table.add_row(str(row["name"]), str(row["distribution"]), str(row["version"]), str(row["module"]), enabled)
-    Console(soft_wrap=True, highlight=False).print(table)
+    table = column_table("plugin", "distribution", "version", "module", "loaded")
+    for row, source in zip([*rows, *command_rows], [*sources, *commands], strict=True):
+        name = f"minictl {row['name']}" if source in obstacles else str(row["name"])
+        why = obstacles.get(source) or RESTRICTION
+        enabled = ("when run" if source in obstacles else "yes") if row["enabled"] else f"no ({why})"
+        table.add_row(escape(name), str(row["distribution"]), str(row["version"]), escape(str(row["module"])), enabled)
+    print_table(table)
+
+
+def _row(source: PluginSource, *, enabled: bool) -> dict[str, object]:
+    return {
+        "name": source.name,
+        "distribution": source.distribution,
+        "version": source.version,
+        "module": source.module,
+        "builtin": source.builtin,
+        "enabled": enabled,
+    }

@@ -5,13 +5,14 @@ Kept free of torch, so that ``minictl distill --help`` answers at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from reldistill.config.option_types import checked, flag, option_types
+from reldistill.config.option import at_least, hold_to_types, not_empty, option
+from reldistill.config.option_types import flag
 from reldistill.errors import UsageError
 
-__all__ = ["CHOICES", "DistillConfig", "option", "parse_mixing"]
+__all__ = ["CHOICES", "DistillConfig", "parse_mixing"]
 
 CHOICES = {
     "init": ("random", "truncate", "skip"),
@@ -20,17 +21,6 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda", "mps"),
     "track": ("none", "tensorboard"),
 }
-
-
-def option(
-    help: str, default: Any, *, alters_result: bool = True, panel: str = "Training", this_time: bool = False
-) -> Any:
-    """A field of a configuration: its help, the group it is shown in, and whether it changes what comes out.
-
-    ``this_time``: an order for one call, which is not kept in the run folder's config.toml.
-    """
-    metadata = {"help": help, "alters_result": alters_result, "panel": panel, "this_time": this_time}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -185,11 +175,9 @@ class DistillConfig:
             raise UsageError(
                 "no teacher given", hint="--teacher bert-base, xlm-r-large, a local folder or an id on the Hub."
             )
-        for name, kind in option_types(DistillConfig).items():
-            value = getattr(self, name)
-            object.__setattr__(self, name, checked(kind, value, asked=f"{flag(name)} {value}"))
+        hold_to_types(self)
         for name in ("student_heads", "batch_size", "max_length", "log_every", "keep"):
-            _at_least(name, getattr(self, name), 1)
+            at_least(name, getattr(self, name), 1)
         for name in (
             "student_ffn",
             "relation_heads",
@@ -198,10 +186,10 @@ class DistillConfig:
             "checkpoint_every",
         ):
             if isinstance(value := getattr(self, name), int):
-                _at_least(name, value, 1)
+                at_least(name, value, 1)
         for name in ("steps", "warmup", "weight_decay", "clip", "seed", "max_skipped"):
             if (value := getattr(self, name)) is not None:
-                _at_least(name, value, 0)
+                at_least(name, value, 0)
         for name, limit in (
             ("seed", 2**63),
             ("batch_size", 2**24),
@@ -211,15 +199,11 @@ class DistillConfig:
             if (value := getattr(self, name)) is not None and value >= limit:
                 raise UsageError(f"{flag(name)} {value}: must be below {limit:,}")
         for name in ("data", "validation"):
-            if "" in getattr(self, name):
-                raise UsageError(
-                    f"{flag(name)} is empty", hint="Give a file, a folder, a corpus or owner/name on the Hub."
-                )
+            for source in getattr(self, name):
+                not_empty(name, source, "Give a file, a folder, a corpus or owner/name on the Hub.")
         parse_mixing(self.mixing)
-        if self.output == "":
-            raise UsageError("--output is empty", hint="Give the name of a folder.")
-        if self.resume == "":
-            raise UsageError("--resume is empty", hint="Allowed: auto, never, or the path of a checkpoint.")
+        not_empty("output", self.output, "Give the name of a folder.")
+        not_empty("resume", self.resume, "Allowed: auto, never, or the path of a checkpoint.")
         if self.overwrite and self.resume not in ("auto", "never"):
             raise UsageError(
                 f"--overwrite with --resume {self.resume}: one starts again, the other goes on",
@@ -254,8 +238,3 @@ def parse_mixing(text: str) -> float | tuple[float, ...]:
         f"--mixing {text}: neither an exponent nor weights",
         hint="Give one number from 0 to 1, or a positive number for each corpus: 2,1,1.",
     )
-
-
-def _at_least(name: str, value: float, least: int) -> None:
-    if not value >= least or value == float("inf"):
-        raise UsageError(f"{flag(name)} {value}: must be at least {least}")

@@ -8,13 +8,28 @@ from dataclasses import fields
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from reldistill.errors import UsageError
 
-__all__ = ["alternatives", "checked", "flag", "from_text", "is_list", "option_types"]
+__all__ = [
+    "Words", "alternatives", "checked", "flag", "from_text", "has_commas", "is_list", "item_type", "option_types", "shown",
+]  # fmt: skip
+
+Words = Annotated[tuple[str, ...], "commas"]
+"""Words that stand in one text with commas between them, as lists of numbers do. An option of plain ``tuple[str, ...]`` is
+given once for each item instead, which may hold a comma.
+"""
 
 _WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
+_ITEMS = {int: "whole numbers", float: "numbers", str: "texts"}
+_BRACKETS = {
+    int: "Put it into brackets: [1, 2].",
+    float: "Put it into brackets: [2e-5, 5e-5].",
+    str: 'Put it into brackets: ["…"].',
+}
+_ONE_ITEM = 'Write one item as it is, or a list as TOML has it: ["a.txt", "b.txt"].'
+_WITH_COMMAS = {int: "For example 1,2,3.", float: "For example 2e-5,5e-5.", str: "For example en,fr."}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -26,7 +41,7 @@ def flag(name: str) -> str:
 @cache
 def option_types(config_type: type) -> dict[str, Any]:
     """The type of each field of a configuration, in their order."""
-    hints = get_type_hints(config_type)
+    hints = get_type_hints(config_type, include_extras=True)
     return {field.name: hints[field.name] for field in fields(config_type)}
 
 
@@ -36,9 +51,25 @@ def alternatives(kind: Any) -> tuple[Any, ...]:
     return tuple(member for member in members if member is not NoneType)
 
 
-def is_list(kind: Any) -> bool:
-    """Whether an option of this type can be given several times."""
-    return get_origin(kind) is tuple
+def item_type(member: Any) -> Any:
+    """The type of a list's items; None for a type that is no list."""
+    bare = get_args(member)[0] if get_origin(member) is Annotated else member
+    return get_args(bare)[0] if get_origin(bare) is tuple else None
+
+
+def is_list(member: Any) -> bool:
+    """Whether a value of this type is a list."""
+    return item_type(member) is not None
+
+
+def has_commas(member: Any) -> bool:
+    """Whether it is a list that stands in one text, with commas between the items: ``2e-5,5e-5``."""
+    return member == Words or item_type(member) in (int, float)
+
+
+def shown(value: object) -> str:
+    """A value as a person would write it on a command line, for messages."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def checked(kind: Any, value: object, *, asked: str) -> Any:
@@ -51,12 +82,17 @@ def checked(kind: Any, value: object, *, asked: str) -> Any:
     for member in alternatives(kind):
         if (fitting := _fitting(member, value)) is not None:
             return fitting
-    raise _refused(kind, asked, f", not {_in_words(value)}")
+    lists = [member for member in alternatives(kind) if is_list(member)]
+    if isinstance(value, list | tuple):
+        raise _refused(kind, asked, ", not a list of other things" if lists else ", not a list")
+    hint = _BRACKETS[item_type(lists[0])] if lists and not isinstance(value, dict) else None
+    raise _refused(kind, asked, f", not {_in_words(value)}", hint)
 
 
 def from_text(kind: Any, text: str, *, asked: str) -> Any:
     """The value of type ``kind`` that a text stands for: ``true``, ``1``, ``false`` or ``0`` for a truth value; for a list
-    one item, or several as TOML writes them: ``["a.txt", "b.txt"]``.
+    one item, or several as TOML writes them: ``["a.txt", "b.txt"]``. Numbers and :data:`Words` may also have commas between
+    them alone: ``1,2``.
 
     Raises :class:`UsageError`, beginning with ``asked``, where it stands for none.
     """
@@ -71,7 +107,7 @@ def _fitting(member: Any, value: object) -> Any:
     if get_origin(member) is Literal:
         return value if isinstance(value, str) and value in get_args(member) else None
     if is_list(member):
-        return tuple(value) if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value) else None
+        return _fitting_list(item_type(member), value) if isinstance(value, list | tuple) else None
     if member is bool or isinstance(value, bool):
         return value if member is bool and isinstance(value, bool) else None
     if member is int:
@@ -79,6 +115,11 @@ def _fitting(member: Any, value: object) -> Any:
     if member is float:
         return _as_float(value) if isinstance(value, Real) else None
     return value if isinstance(value, member) else None
+
+
+def _fitting_list(item: Any, values: list[Any] | tuple[Any, ...]) -> tuple[Any, ...] | None:
+    fitting = tuple(_fitting(item, value) for value in values)
+    return None if None in fitting else fitting
 
 
 def _as_float(value: Real) -> float:
@@ -90,7 +131,9 @@ def _as_float(value: Real) -> float:
 
 def _from_text(member: Any, text: str, asked: str) -> Any:
     if is_list(member):
-        return _list_from_text(text, asked) if text.startswith("[") else (text,)
+        if text.startswith("["):
+            return _list_from_toml(member, text, asked)
+        return _list_with_commas(member, text, asked) if has_commas(member) else (text,)
     if member is bool:
         return _TRUTH.get(text.lower())
     if member in (int, float):
@@ -101,35 +144,42 @@ def _from_text(member: Any, text: str, asked: str) -> Any:
     return _fitting(member, text)
 
 
-def _list_from_text(text: str, asked: str) -> tuple[str, ...]:
+def _list_from_toml(member: Any, text: str, asked: str) -> tuple[Any, ...]:
     try:
-        found = _fitting(tuple[str, ...], tomllib.loads(f"list = {text}")["list"])
+        found = _fitting(member, tomllib.loads(f"list = {text}")["list"])
     except (ValueError, RecursionError):
         found = None
     if found is None:
-        raise UsageError(
-            f"{asked}: begins with [ and is no list of texts",
-            hint='Write one item as it is, or a list as TOML has it: ["a.txt", "b.txt"].',
-        )
-    items: tuple[str, ...] = found
+        item = item_type(member)
+        hint = _WITH_COMMAS[item] if has_commas(member) else _ONE_ITEM
+        raise UsageError(f"{asked}: begins with [ and is no list of {_ITEMS[item]}", hint=hint)
+    items: tuple[Any, ...] = found
     return items
 
 
-def _refused(kind: Any, asked: str, found: str) -> UsageError:
+def _list_with_commas(member: Any, text: str, asked: str) -> tuple[Any, ...]:
+    item = item_type(member)
+    items = tuple(_from_text(item, part.strip(), asked) for part in text.split(","))
+    if None in items or "" in items:
+        what = "words" if item is str else _ITEMS[item]
+        raise UsageError(f"{asked}: must be {what}, with commas between them", hint=_WITH_COMMAS[item])
+    return items
+
+
+def _refused(kind: Any, asked: str, found: str, hint: str | None = None) -> UsageError:
     members = alternatives(kind)
     if all(get_origin(member) is Literal for member in members):
         return UsageError(
             f"{asked}: not a choice", hint=f"Allowed: {', '.join(w for m in members for w in get_args(m))}."
         )
     allowed = " or ".join(_allowed(member) for member in members)
-    hint = 'Put it into brackets: ["…"].' if found == ", not a text" and is_list(members[0]) else None
     return UsageError(f"{asked}: must be {allowed}{found}", hint=hint)
 
 
 def _allowed(member: Any) -> str:
     if get_origin(member) is Literal:
         return " or ".join(get_args(member))
-    return "a list of texts" if is_list(member) else _WORDS[member]
+    return f"a list of {_ITEMS[item_type(member)]}" if is_list(member) else _WORDS[member]
 
 
 def _in_words(value: object) -> str:
@@ -138,6 +188,4 @@ def _in_words(value: object) -> str:
     for kind, words in ((bool, "a truth value"), (int, "an integer"), (float, "a fraction"), (str, "a text")):
         if isinstance(value, kind):
             return words
-    if isinstance(value, list | tuple):
-        return "a list" if all(isinstance(item, str) for item in value) else "a list of other things"
     return "a table" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""Named sets of options, as a paper had them. Each value names its source: section of the MiniLMv2 paper, or where else.
+"""Named sets of a distillation's options, as a paper had them. Each value names its source: section of the MiniLMv2 paper, or where else.
 
 What depends on teacher and student stays open, and is filled in from the same paper when both are known
 (``distillation/paper_defaults.py``): relation heads of an XLM-R, Adam's second moment for a student of RoBERTa-large. The
@@ -26,7 +26,7 @@ class PresetValue:
 
 @dataclass(frozen=True)
 class Preset:
-    """Some options of a distillation. ``about`` says, in a line, what it is for."""
+    """Some options of a command. ``about`` says, in a line, what it is for."""
 
     name: str
     about: str
@@ -93,12 +93,12 @@ PRESETS: Mapping[str, Preset] = {
         ),
     )
 }
-"""All presets, by name."""
+"""All presets of a distillation, by name."""
 
 
-def preset_named(name: str) -> Preset:
-    """The preset of this name. Raises :class:`UsageError` for one that there is not."""
-    if name in PRESETS:
-        return PRESETS[name]
-    hint = f"{did_you_mean(name, PRESETS)} Allowed: {', '.join(PRESETS)}."
+def preset_named(presets: Mapping[str, Preset], name: str) -> Preset:
+    """The one of this name among them. Raises :class:`UsageError` for one that there is not."""
+    if name in presets:
+        return presets[name]
+    hint = f"{did_you_mean(name, presets)} Allowed: {', '.join(presets)}."
     raise UsageError(f"unknown preset {name!r}", hint=hint.lstrip())

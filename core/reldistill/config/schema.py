@@ -5,35 +5,33 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin
 
-from reldistill.config.distill_config import DistillConfig
-from reldistill.config.option_types import alternatives, is_list, option_types
-from reldistill.config.presets import PRESETS
+from reldistill.config.config_kind import DISTILL, ConfigKind
+from reldistill.config.option_types import alternatives, is_list, item_type
 
 __all__ = ["config_schema"]
 
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
-def config_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12): each key with type, choices, help and, unless it depends on teacher and student, default."""
-    types = option_types(DistillConfig)
-    properties: dict[str, Any] = {
-        "preset": {
+def config_schema(kind: ConfigKind[Any] = DISTILL) -> dict[str, Any]:
+    """JSON Schema (2020-12): each key with type, choices, help and default, unless it is left open to depend on others."""
+    properties: dict[str, Any] = {}
+    if kind.presets:
+        properties["preset"] = {
             "description": "A named set of options, below those of this file.",
             "type": "string",
-            "enum": list(PRESETS),
+            "enum": list(kind.presets),
         }
-    }
-    for field in fields(DistillConfig):
-        kinds = [_schema(member) for member in alternatives(types[field.name])]
+    for field in fields(kind.config_type):
+        allowed = [_schema(member) for member in alternatives(kind.types[field.name])]
         properties[field.name] = {
             "description": field.metadata["help"],
-            **(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}),
+            **(allowed[0] if len(allowed) == 1 else {"anyOf": allowed}),
             **({} if field.default in (None, "") else {"default": _plain(field.default)}),
         }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Options of minictl distill",
+        "title": f"Options of minictl {kind.command}",
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
@@ -44,7 +42,7 @@ def _schema(member: Any) -> dict[str, Any]:
     if get_origin(member) is Literal:
         return {"type": "string", "enum": list(get_args(member))}
     if is_list(member):
-        return {"type": "array", "items": {"type": "string"}}
+        return {"type": "array", "items": _schema(item_type(member))}
     return {"type": _TYPES[member]}
 
 

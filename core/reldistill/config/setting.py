@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reldistill.config.distill_config import DistillConfig
-from reldistill.config.option_types import option_types
+from reldistill.config.config_kind import ConfigKind
 from reldistill.config.presets import preset_named
 from reldistill.errors import UsageError
 
-__all__ = ["SELECTORS", "Setting", "kind_of", "setting"]
-
-SELECTORS = {"config": str, "preset": str}
-"""What stands beside the options in flags and environment, and chooses where other values come from."""
+__all__ = ["Setting", "setting"]
 
 
 @dataclass(frozen=True)
@@ -26,22 +22,17 @@ class Setting:
     origin: str
 
 
-def kind_of(name: str) -> Any:
-    """The type of an option, or of a selector."""
-    return SELECTORS.get(name) or option_types(DistillConfig)[name]
-
-
-def setting(name: str, value: Any, *, origin: str, place: str = "") -> Setting:
+def setting(kind: ConfigKind[Any], name: str, value: Any, *, origin: str, place: str = "") -> Setting:
     """A setting of the right type, checked for itself, whatever the others are.
 
     Raises :class:`UsageError`, beginning with ``place``, where no configuration can have this value.
     """
-    options: dict[str, Any] = {"teacher": "any", name: value}
+    options: dict[str, Any] = {**kind.least, name: value}
     try:
         if name == "preset":
-            preset_named(value)
-        elif name not in SELECTORS:
-            DistillConfig(**options)
+            preset_named(kind.presets, value)
+        elif name not in kind.selectors:
+            kind.config_type(**options)
     except UsageError as error:
         raise UsageError(f"{place}: {error.message}" if place else error.message, hint=error.hint) from None
     return Setting(value, origin)

@@ -7,6 +7,7 @@ from reldistill.cost.flops import (
     encoder_backward_flops,
     encoder_forward_flops,
     loss_flops,
+    pairs_seen,
     plain_loss_flops,
     step_flops,
 )
@@ -14,7 +15,7 @@ from reldistill.cost.lengths import Lengths
 from reldistill.cost.memory import Bytes, StepMemory, activation_bytes, optimizer_traffic_bytes, step_memory
 from reldistill.cost.parameters import Parameters, encoder_parameters, model_parameters
 from reldistill.cost.rate import MeasuredRate, assumed_share, matrix_product_rate, measured_rate
-from reldistill.cost.sizes import EncoderSize, LossSize, ModelSize, StepSize
+from reldistill.cost.sizes import EncoderSize, LossSize, ModelSize, ModernSize, StepSize
 
 __all__ = [
     "Bytes",
@@ -25,6 +26,7 @@ __all__ = [
     "LossSize",
     "MeasuredRate",
     "ModelSize",
+    "ModernSize",
     "Parameters",
     "StepFlops",
     "StepMemory",
@@ -39,6 +41,7 @@ __all__ = [
     "measured_rate",
     "model_parameters",
     "optimizer_traffic_bytes",
+    "pairs_seen",
     "plain_loss_flops",
     "step_flops",
     "step_memory",

@@ -5,8 +5,8 @@ layers and projections that are looked at, and of no other. Softmax, LayerNorm, 
 products; what they take shows in the share of the matrix product rate that a step reaches.
 
 Letters: T tokens, S the sum of squared lengths of their sequences, d width, f width of the feed-forward part, l
-highest layer, p projections taken of it, D_t and D_s widths of teacher and student. T and S may be means, for figures
-a token. With integers all results are exact integers.
+highest layer, p projections taken of it, D_t and D_s widths of teacher and student, r how far a token sees where there is a
+window. T and S may be means, for figures a token. With integers, and no window, all results are exact integers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "encoder_backward_flops",
     "encoder_forward_flops",
     "loss_flops",
+    "pairs_seen",
     "plain_loss_flops",
     "step_flops",
 ]
@@ -86,20 +87,32 @@ class StepFlops:
 def encoder_forward_flops(size: EncoderSize, tokens: float, squares: float) -> EncoderFlops:
     """``(l - 1) · (8d²T + 4dS + 4dfT) + 2pd²T``.
 
-    Of a whole layer: four maps d → d, scores and values of each sequence by itself, two maps d → f → d.
+    Of a whole layer: four maps d → d, scores and values of each sequence by itself, two maps d → f → d. In a gated layer of
+    ModernBERT the first of the two is d → 2f. With a window fewer than S pairs of tokens see each other: :func:`pairs_seen`.
 
     Args:
         size: the encoder.
         tokens: T.
         squares: S, of the same sequences.
     """
-    d, f, whole = size.model.hidden_size, size.model.intermediate_size, size.layers - 1
+    d, f, whole, modern = size.model.hidden_size, size.model.intermediate_size, size.layers - 1, size.model.modern
+    reaches = (None,) * whole if modern is None else modern.reaches[:whole]
     return EncoderFlops(
         attention_projections=whole * 8 * d * d * tokens,
-        attention_products=whole * 4 * d * squares,
-        feed_forward=whole * 4 * d * f * tokens,
+        attention_products=4 * d * sum(pairs_seen(tokens, squares, reach) for reach in reaches),
+        feed_forward=whole * (4 if modern is None else 6) * d * f * tokens,
         last_projections=2 * size.projections * d * d * tokens,
     )
+
+
+def pairs_seen(tokens: float, squares: float, reach: int | None) -> float:
+    """Pairs of tokens of which one sees the other: S, or with a window ``(2r + 1)·n - r·(r + 1)`` of n > r tokens.
+
+    All sequences are then taken to be of the length S / T: exact where they are alike.
+    """
+    if reach is None or squares <= reach * tokens:
+        return squares
+    return tokens * (2 * reach + 1) - reach * (reach + 1) * tokens * tokens / squares
 
 
 def encoder_backward_flops(size: EncoderSize, tokens: float, squares: float) -> EncoderFlops:

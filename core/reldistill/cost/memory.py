@@ -108,7 +108,11 @@ def activation_bytes(
     a number for each row ``hT``. Of the last layer: the input of its projections ``dT``. In bf16 each projection has an
     input of its own, and there is a copy of each matrix in bf16; and, where maps are kept, query, key and value in fp32
     beside those in bf16, for these products run in fp32.
+
+    Of ModernBERT's: :func:`_modern_activations`.
     """
+    if size.model.modern is not None:
+        return _modern_activations(size, tokens, squares, precision_bytes, device)
     model, whole = size.model, size.layers - 1
     d, f, maps = model.hidden_size, model.intermediate_size, MAPS_KEPT[device]
     low = precision_bytes
@@ -124,12 +128,37 @@ def activation_bytes(
     return Bytes(round(tokens * embeddings), round(rest))
 
 
+def _modern_activations(size: EncoderSize, tokens: float, squares: float, precision_bytes: int, device: str) -> Bytes:
+    """The same of ModernBERT's architecture.
+
+    Of a whole layer: inputs of its four linear maps ``3dT + fT``, inputs of its two norms ``2dT`` in fp32, noise of dropouts
+    behind attention and in the feed-forward part, query, key and value ``3dT``, the gated part's two halves ``2fT`` and what
+    GELU makes of the first ``fT``, and maps as BERT's. Of the last: the inputs of its norm and of its projections.
+    """
+    model, whole, low = size.model, size.layers - 1, precision_bytes
+    d, f, maps = model.hidden_size, model.intermediate_size, MAPS_KEPT[device]
+    noise = NOISE_BYTES.get(device, low)
+    embeddings = d * (FP32 + NOISE_BYTES.get(device, FP32))
+    kept_twice = 3 * FP32 if maps and low != FP32 else 0
+    layer = d * (3 * low + 2 * FP32 + noise + 3 * low + kept_twice) + f * (4 * low + noise)
+    copies = encoder_parameters(size).matrices * low if low != FP32 else 0
+    of_maps = model.attention_heads * (maps * squares if maps else tokens)
+    last = d * (FP32 + low) if size.projections else 0
+    rest = tokens * (whole * layer + last) + whole * FP32 * of_maps + copies
+    return Bytes(round(tokens * embeddings), round(rest))
+
+
 def passing_bytes(size: EncoderSize, tokens: float, precision_bytes: int) -> int:
     """The most of a teacher's activations that is alive at a time, around GELU: ``(3d + 2f)·T``.
 
-    That is the layer's input, the attention's output before and behind its map, and the FFN before and after GELU.
+    That is the layer's input, the attention's output before and behind its map, and the FFN before and after GELU. Of
+    ModernBERT's ``(5d + 4f)·T``: the layer's input, the attention's output, their sum and its norm, both halves of the gated
+    part, and GELU before and after the gate; or ``10d·T`` around attention, where a narrow gated part is less than that.
     """
     model = size.model
+    if model.modern is not None and size.layers > 1:
+        d, f = model.hidden_size, model.intermediate_size
+        return round(tokens * max(5 * d + 4 * f, 10 * d) * precision_bytes)
     widest = 3 * model.hidden_size + 2 * model.intermediate_size if size.layers > 1 else 4 * model.hidden_size
     return round(tokens * widest * precision_bytes)
 

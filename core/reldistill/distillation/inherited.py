@@ -35,7 +35,9 @@ def inherited_layers(init: str, teacher: Teacher, config: PretrainedConfig) -> t
     ``extract.py`` takes 1, 3, 5, 8, 10, 12 of 12, which is no even spread and is not done here.
 
     Raises:
-        UsageError: the student has another width, feed-forward width or number of heads, or a depth that cannot be had.
+        UsageError: the student has another width, feed-forward width or number of heads, or a depth that cannot be had, or
+            layers that cannot stand in for one another: those of ModernBERT have windows or none, and its first has one
+            norm less than the others.
     """
     if init == "random":
         return ()
@@ -47,14 +49,14 @@ def inherited_layers(init: str, teacher: Teacher, config: PretrainedConfig) -> t
                 f"--init truncate: the teacher has {depth} layers, not {layers}",
                 hint=f"Take 1 to {depth} of them (--student), or --init random.",
             )
-        return tuple(range(1, layers + 1))
+        return _of_one_kind(init, tuple(range(1, layers + 1)), teacher, config)
     if depth % layers:
         possible = ", ".join(str(number) for number in range(1, depth + 1) if depth % number == 0)
         raise UsageError(
             f"--init skip: {layers} layers cannot be spread evenly over the teacher's {depth}",
             hint=f"Possible depths (--student): {possible}. --init truncate takes any up to {depth}.",
         )
-    return tuple(range(depth // layers, depth + 1, depth // layers))
+    return _of_one_kind(init, tuple(range(depth // layers, depth + 1, depth // layers)), teacher, config)
 
 
 def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequence[int]) -> NewStudent:
@@ -69,6 +71,8 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
     whole, adapter = model_class(config), teacher.adapter
     deep = copy.deepcopy(config)
     deep.num_hidden_layers = max(layers)
+    if (kinds := _kinds(teacher.config)) is not None:
+        deep.layer_types = kinds[: max(layers)]
     with torch.device("meta"):
         names = _layer_names(whole(deep), adapter)
     left_out = [name for layer, name in enumerate(names, 1) if layer not in layers]
@@ -81,6 +85,8 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
         parent, _, child = name.rpartition(".")
         delattr(model.get_submodule(parent), child)
     model.config.num_hidden_layers = len(layers)
+    if (kinds := _kinds(config)) is not None:
+        model.config.layer_types = list(kinds)
     model.__class__ = whole  # its name stands in config.json, and it is to be copied and saved as any other
     return NewStudent(model, tuple(lacking))
 
@@ -113,10 +119,42 @@ def _check_sizes(init: str, teacher: Teacher, config: PretrainedConfig) -> None:
         )
 
 
-def _layer_shapes(config: PretrainedConfig, adapter: TeacherAdapter) -> dict[str, torch.Size]:
-    """Parameter of a model's first layer -> its shape."""
+def _of_one_kind(init: str, layers: tuple[int, ...], teacher: Teacher, config: PretrainedConfig) -> tuple[int, ...]:
+    """The layers themselves; raises UsageError where one is of another kind than that of the student which it becomes."""
+    theirs, ours = _kinds(teacher.config), _kinds(config)
+    for place, layer in enumerate(layers, 1):
+        if theirs is not None and ours is not None and theirs[layer - 1] != ours[place - 1]:
+            raise _other_kind(
+                init,
+                f"layer {layer} of the teacher is {theirs[layer - 1]}, layer {place} of the student {ours[place - 1]}",
+            )
+    if layers[0] != 1:
+        with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
+            wanted = _layer_shapes(config, teacher.adapter)
+            found = _layer_shapes(teacher.config, teacher.adapter, layers[0])
+        if differing := sorted(wanted.keys() ^ found.keys()):
+            has, lacks = (f"layer {layers[0]} of the teacher", "layer 1 of the student")
+            if differing[0] in wanted:
+                has, lacks = lacks, has
+            raise _other_kind(init, f"{has} has {differing[0]}, {lacks} has not")
+    return layers
+
+
+def _other_kind(init: str, what: str) -> UsageError:
+    return UsageError(
+        f"--init {init}: {what}", hint="Take --init truncate, by which each layer keeps its place, or --init random."
+    )
+
+
+def _kinds(config: PretrainedConfig) -> list[str] | None:
+    """``full_attention`` or ``sliding_attention`` of each layer, in families that have both."""
+    return getattr(config, "layer_types", None)
+
+
+def _layer_shapes(config: PretrainedConfig, adapter: TeacherAdapter, number: int = 1) -> dict[str, torch.Size]:
+    """Parameter of this layer of a model -> its shape."""
     with torch.device("meta"):
-        layer = adapter.projections(model_class(config)(config), 1).layer
+        layer = adapter.projections(model_class(config)(config), number).layer
     return {name: parameter.shape for name, parameter in layer.named_parameters()}
 
 

@@ -36,7 +36,7 @@ class Teacher:
     @property
     def adapter(self) -> TeacherAdapter:
         """The adapter of its family."""
-        return self.provided.thing
+        return self.provided.guarded("adapter")
 
     @property
     def layers(self) -> int:

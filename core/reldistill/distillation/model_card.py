@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import reldistill
 from reldistill.registry.content_hash import content_hash
+from reldistill.teacher import FusedPart
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -14,12 +15,28 @@ if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
     from reldistill.distillation.student import NewStudent
 
-__all__ = ["model_card", "untrained_tensors"]
+__all__ = ["model_card", "untrained_rows", "untrained_tensors"]
 
 
 def untrained_tensors(model: PreTrainedModel) -> list[str]:
     """Parameters that the run could not reach and that stayed as initialised."""
     return [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
+
+
+def untrained_rows(plan: Plan, model: PreTrainedModel) -> list[str]:
+    """The rows of a matrix of several projections that no relation reads, where it is trained for the sake of others.
+
+    Their gradient is zero; weight decay shrinks them.
+    """
+    found = plan.teacher.adapter.projections(model, max(plan.student_layers))
+    names = {module: name for name, module in model.named_modules()}
+    parts = {kind: getattr(found, kind) for kind in ("query", "key", "value")}
+    return [
+        f"{names[part.module]}.weight, rows {part.start} to {part.stop - 1} ({kind})"
+        for kind, part in parts.items()
+        if isinstance(part, FusedPart) and kind not in plan.needs
+        if any(parameter.requires_grad for parameter in part.module.parameters())
+    ]
 
 
 def model_card(
@@ -107,9 +124,11 @@ def _origin_of_tensors(plan: Plan, student: NewStudent) -> str:
         return said
     untrained = untrained_tensors(student.model)
     said = "It is meant to be fine-tuned. The relations that it learned end at the projections of its last layer, so these\n"
+    shrunk = untrained_rows(plan, student.model)
+    but_decayed = f"\n\nThese changed by weight decay alone:\n\n{_listed(shrunk)}" if shrunk else ""
     if not plan.inherited:
-        return said + f"tensors are as they were initialised:\n\n{_listed(untrained)}"
-    said += f"tensors are the teacher's, unchanged:\n\n{_listed([n for n in untrained if n not in student.random])}"
+        return said + f"tensors are as they were initialised:\n\n{_listed(untrained)}{but_decayed}"
+    said += f"tensors are the teacher's, unchanged:\n\n{_listed([n for n in untrained if n not in student.random])}{but_decayed}"
     if student.random:
         said += f"\n\nThe teacher's files lack these, which are random:\n\n{_listed(student.random)}"
     return said

@@ -1,4 +1,4 @@
-"""Telling that the device has no more memory from everything else that may go wrong."""
+"""What to do where the device has no more memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,7 @@ from reldistill.errors import ReldistillError
 if TYPE_CHECKING:
     from torch import device as Device
 
-__all__ = ["OutOfMemory", "is_out_of_memory", "release_memory"]
-
-
-SAID_BY_CPU = ("DefaultCPUAllocator", "could not create a primitive", "could not create a memory object")
-"""By torch's allocator and by oneDNN, which both raise a plain RuntimeError for it."""
+__all__ = ["OutOfMemory", "release_memory"]
 
 
 class OutOfMemory(ReldistillError):
@@ -41,13 +37,6 @@ class OutOfMemory(ReldistillError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.device, self.tokens, self.together)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on the device or on the host."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_BY_CPU)
 
 
 def release_memory(device: Device) -> None:

@@ -52,7 +52,8 @@ NO_DATA = "none, for no step is trained"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once.
+    """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once;
+    ``relation_sources`` says which of them provides a relation.
 
     ``inherited``: the teacher's layers that the student starts with, in their order; none for a random start.
     """
@@ -75,6 +76,7 @@ class Plan:
     data: str
     data_names: str
     plugins: tuple[PluginSource, ...] = field(repr=False)
+    relation_sources: Mapping[str, PluginSource] = field(repr=False)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -238,6 +240,7 @@ def make_plan(
         data=str(source) + _mixed(config, source) if source else NO_DATA,
         data_names=source.names + _mixed(config, source) if source else NO_DATA,
         plugins=tuple(dict.fromkeys(plugins)),
+        relation_sources={provided.name: provided.source for provided, _ in chosen},
     )
 
 

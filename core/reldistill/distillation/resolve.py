@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,9 +13,9 @@ from reldistill.cost import StepMemory
 from reldistill.distillation import paper_defaults
 from reldistill.distillation.device import memory_bytes
 from reldistill.distillation.locate import Teacher
-from reldistill.errors import UsageError
-from reldistill.layers import LayerContext, LayerPair, check_pairs, explicit_pairs
-from reldistill.registry import PluginSource, blame
+from reldistill.errors import BrokenContract, UsageError
+from reldistill.layers import LayerContext, LayerPair, LayerStrategy, check_pairs, explicit_pairs
+from reldistill.registry import PluginSource, Provided, blame
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
 from reldistill.teacher import StudentShape
 
@@ -35,15 +36,32 @@ def resolve_layers(
     """
     width = int(teacher.config.hidden_size)
     context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, announce)
-    source = None
     pairs = explicit_pairs(config.layers, context)
-    if pairs is None:
-        strategy = registry.layer_strategies.get(config.layers.strip())
-        source = strategy.source
-        with blame(source, f"the layer strategy {strategy.name!r}"):
-            pairs = list(strategy.thing.pairs(context))
-    check_pairs(pairs, context, f"--layers {config.layers}")
-    return tuple(pairs), source
+    if pairs is not None:
+        check_pairs(pairs, context, f"--layers {config.layers}")
+        return tuple(pairs), None
+    strategy = registry.layer_strategies.get(config.layers.strip())
+    with blame(strategy.source, f"the layer strategy {strategy.name!r}"):
+        return tuple(_pairs_of(strategy, context, f"--layers {config.layers}")), strategy.source
+
+
+def _pairs_of(strategy: Provided[LayerStrategy], context: LayerContext, source: str) -> list[LayerPair]:
+    """What a strategy chooses; one of another distribution is asked twice, for ranks and resumed runs ask it anew."""
+    thing = strategy.guarded("layer strategy")
+    pairs = list(thing.pairs(context))
+    if strategy.source.builtin:
+        check_pairs(pairs, context, source)
+        return pairs
+    try:
+        check_pairs(pairs, context, source)
+    except UsageError as error:  # the user did not choose them
+        raise BrokenContract(error.message, hint=error.hint) from error
+    if pairs != list(thing.pairs(replace(context, announce=lambda message: None))):
+        raise BrokenContract(
+            f"the layer strategy {strategy.name!r} chose other pairs when it was asked again",
+            hint="It must choose the same for the same models: every process and every resumed run asks it.",
+        )
+    return pairs
 
 
 def resolve_relation_heads(config: DistillConfig, teacher: Teacher, shape: StudentShape, announce: Announce) -> int:

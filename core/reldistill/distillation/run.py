@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from reldistill.config import DistillConfig, parse_mixing
+from reldistill.distillation.adapter_check import check_cut, check_states
 from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.determinism import deterministic_operations
 from reldistill.distillation.device import resolve_device
@@ -147,7 +148,7 @@ def _distill(
         ranks.of_the_first(lambda: _complete(folder))
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
-    student, trainer = _trainer(plan, corpus, reporter, stop, ranks)
+    student, trainer = _trainer(plan, corpus, reporter, stop, ranks, config.max_skipped)
     # No folder is made before all that can be refused was read.
     training = Training(plan, student, trainer, validation, folder, reporter, stop)
     training.run(checkpoint, data_sha256=corpus.fingerprint if corpus else None)
@@ -182,12 +183,21 @@ def _where_to_begin(plan: Plan, folder: RunFolder, ranks: Ranks, reporter: Repor
 
 
 def _trainer(
-    plan: Plan, corpus: Corpus | Mixture | None, reporter: Reporter, stop: Stop, ranks: Ranks
+    plan: Plan,
+    corpus: Corpus | Mixture | None,
+    reporter: Reporter,
+    stop: Stop,
+    ranks: Ranks,
+    max_skipped: int,
 ) -> tuple[NewStudent, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
     config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
     lockstep = config.shard_teacher and ranks.size > 1
+    unknown = not plan.teacher.provided.source.builtin
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
+        if unknown:
+            check_cut(adapter, plan.teacher.config, plan.teacher_layers)
+            check_cut(adapter, plan.student_config, plan.student_layers)
         teacher = load_teacher(
             weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
             dtype=plan.precision, attention=plan.attention, device=torch.device("cpu") if lockstep else plan.device,
@@ -200,6 +210,9 @@ def _trainer(
         model = started.model
         model.to(plan.device)  # type: ignore[arg-type]
         student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
+        if unknown and not lockstep:  # where it is, the teacher is not on its device yet
+            for encoder in (teacher, student):
+                check_states(adapter, encoder, plan.needs, plan.relation_heads, plan.device, plan.precision)
         if lockstep:
             shard_over_ranks(teacher, adapter, plan.device)
         if config.compile:
@@ -217,7 +230,9 @@ def _trainer(
         weight_decay=config.weight_decay,
     )
     trainer = Trainer(
-        objective=Objective(teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision),
+        objective=Objective(
+            teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision, sources=plan.relation_sources
+        ),
         student=student,
         optimizer=optimizer,
         schedule=linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps),
@@ -234,7 +249,7 @@ def _trainer(
         micro_batch_tokens=plan.micro_batch_tokens,
         clip=config.clip,
         log_every=config.log_every,
-        max_skipped=config.max_skipped,
+        max_skipped=max_skipped,
         stop=stop,
         announce=reporter.note,
         ranks=ranks,
@@ -253,7 +268,7 @@ def _one_batch(
         corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder) if source else None
         if held_out is not None:
             _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
-        _, trainer = _trainer(plan, corpus, reporter, stop, ranks)
+        _, trainer = _trainer(plan, corpus, reporter, stop, ranks, 0)
         row: dict[str, float] = {}
         trainer.run(min(1, plan.steps), lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)

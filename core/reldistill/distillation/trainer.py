@@ -14,12 +14,14 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from reldistill.distillation.optimizer import schedule_behind
-from reldistill.distillation.out_of_memory import OutOfMemory, is_out_of_memory, release_memory
+from reldistill.distillation.out_of_memory import OutOfMemory, release_memory
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.distillation.ranks import PeerFailed, Ranks, others_may_end
 from reldistill.distillation.skipped import SkippedUpdates
 from reldistill.distillation.tokens import one_token, packed_tokens
-from reldistill.errors import Stopped
+from reldistill.errors import PluginError, ReldistillError, Stopped
+from reldistill.out_of_memory import is_out_of_memory
+from reldistill.relation import PairRelation
 from reldistill.stop import Stop
 from reldistill_loader import LoaderError
 
@@ -79,9 +81,11 @@ class Trainer:
     tokens: int = 0
     skipped: SkippedUpdates = field(init=False)
     _asked_tokens: int = field(init=False)
+    _spoiled: dict[str, Tensor] = field(default_factory=dict, init=False)
+    """Relation with logits of its own -> in how many parts of this batch it made what is not finite of finite states."""
 
     def __post_init__(self) -> None:
-        self.skipped = SkippedUpdates(self.max_skipped)
+        self.skipped = SkippedUpdates(self.max_skipped, owners=self.objective.sources)
         self._asked_tokens = self.micro_batch_tokens
 
     def run(self, steps: int, on_step: Callable[[int, dict[str, float] | None], None]) -> None:
@@ -90,6 +94,7 @@ class Trainer:
         Raises:
             Stopped: somebody asked for it; between two parts of a batch at the latest.
             NotFinite: more updates in a row had to be left out than ``max_skipped``.
+            PluginError: a plugin's relation does not do what it must, or is the cause of that.
             OutOfMemory: a single sequence is too much for the device.
             LoaderError: the corpus is damaged.
         """
@@ -135,7 +140,7 @@ class Trainer:
         bad = ~(norm.isfinite() & total.isfinite())
         self.step += 1
         self.tokens += self.ranks.total(batch.tokens)
-        self.skipped.note(self.step, batch.indices, bad)
+        self.skipped.note(self.step, batch.indices, bad, self._spoiled)
         self.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]  # what the fused kernel looks at before it updates
         self.optimizer.step()
         self.schedule.step()
@@ -145,7 +150,7 @@ class Trainer:
     def look_at_skipped(self) -> None:
         """Count the updates that were left out since the last look, which waits for the device.
 
-        Raises :class:`NotFinite` where there were too many in a row.
+        Raises :class:`NotFinite` or :class:`PluginError` where there were too many in a row.
         """
         for message in self.skipped.look():
             self.announce(message)
@@ -171,7 +176,7 @@ class Trainer:
         self.step, self.tokens = int(state["step"]), int(state["tokens"])
         tokens = state["micro_batch_tokens"]
         self.micro_batch_tokens = int(tokens["used"]) if tokens["asked"] == self._asked_tokens else self._asked_tokens
-        self.skipped = SkippedUpdates(self.max_skipped, int(state["skipped_in_a_row"]))
+        self.skipped = SkippedUpdates(self.max_skipped, int(state["skipped_in_a_row"]), self.objective.sources)
         self.schedule = schedule_behind(self.schedule, self.optimizer, self.step)
 
     def _next(self) -> Batch:
@@ -208,6 +213,8 @@ class Trainer:
     def _accumulate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         total = torch.zeros((), device=self.device)
         terms = {relation.name: torch.zeros_like(total) for relation in self.objective.relations}
+        others = [relation for relation in self.objective.relations if not isinstance(relation, PairRelation)]
+        self._spoiled = {relation.name: torch.zeros_like(total) for relation in others}
         parts = batch.micro_batches(self.micro_batch_tokens)
         self.before_parts(len(parts))
         for part in parts:
@@ -217,6 +224,8 @@ class Trainer:
             total += loss.total.detach()
             for name, term in loss.terms.items():
                 terms[name] += term
+            for name, did in loss.spoiled.items():
+                self._spoiled[name] += did
         return total, terms
 
     def computed(self, work: Callable[[], T]) -> T:
@@ -224,7 +233,11 @@ class Trainer:
         if not self.lockstep:
             return self.agreed(work)
         with others_may_end():
-            return work()
+            try:
+                return work()
+            except PluginError as error:
+                error.said_by_another = False  # the others may never meet it
+                raise
 
     def before_parts(self, parts: int) -> None:
         """In lockstep: call the teacher for nothing, as often as another rank has more parts than this one."""
@@ -250,6 +263,8 @@ class Trainer:
             of_all = self.ranks.largest(met)
             if of_all == Outcome.DONE:
                 return done
+            if of_all == Outcome.FAILED:
+                self._settle_who_speaks(error if met == of_all else None)
             if error is not None and met == of_all:
                 raise error
         finally:
@@ -260,6 +275,12 @@ class Trainer:
             raise Stopped("a signal to another process of the run")
         raise PeerFailed(together=of_all == Outcome.DAMAGED_DATA)
 
+    def _settle_who_speaks(self, error: BaseException | None) -> None:
+        """Of the ranks that failed the lowest says it, also where that is not the first of all."""
+        lowest = self.ranks.size - self.ranks.largest(0 if error is None else self.ranks.size - self.ranks.rank)
+        if isinstance(error, ReldistillError) and not error.of_another:
+            error.said_by_another = self.ranks.rank != lowest
+
     def _sum_over_ranks(self, total: Tensor, terms: dict[str, Tensor]) -> None:
         if self.ranks.size == 1:
             return
@@ -268,7 +289,7 @@ class Trainer:
             if parameter.grad is None:  # more ranks than sequences in the batch
                 parameter.grad = torch.zeros_like(parameter)
         self.ranks.sum([p.grad for p in trained if p.grad is not None])
-        self.ranks.sum([total, *terms.values()])
+        self.ranks.sum([total, *terms.values(), *self._spoiled.values()])
 
 
 def _outcome(error: BaseException) -> Outcome:

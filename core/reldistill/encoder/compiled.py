@@ -32,8 +32,7 @@ def compile_between_attention(encoder: Encoder, adapter: TeacherAdapter) -> None
     """
     for layer in range(1, max(encoder.layers) + 1):
         found = adapter.projections(encoder.model, layer)
-        projections = {p for p in (found.query, found.key, found.value) if p is not None}
-        for part in _without_attention(found.layer, projections):
+        for part in _without_attention(found.layer, set(found.modules.values())):
             # Not part.compile(): it compiles the call that all modules have in common, and torch stops compiling a
             # function that has been compiled for eight kinds of modules and modes.
             part.forward = torch.compile(part.forward, dynamic=True)

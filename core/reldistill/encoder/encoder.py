@@ -33,7 +33,8 @@ class Encoder(nn.Module):
 
     Args:
         model: the cut model, with one of :data:`reldistill.encoder.ATTENTION_BACKENDS`.
-        projections: layer (from 1) -> its projections in the cut model.
+        projections: layer (from 1) -> its projections in the cut model. They are looked at as they are computed, before
+            any rotation.
         needs: the states to capture, of ``{"query", "key", "value", "hidden"}``. Of a layer of which only
             projections are left, those that are not needed are dropped.
     """
@@ -46,7 +47,7 @@ class Encoder(nn.Module):
         self._takes_token_types = "token_type_ids" in signature(model.forward).parameters
         for layer, modules in projections.items():
             for kind in needs - {"hidden"}:
-                getattr(modules, kind).register_forward_hook(partial(self._capture_output, layer, kind))
+                modules.listen(kind, partial(self._capture_projection, layer, kind))
             if "hidden" in needs:
                 modules.layer.register_forward_pre_hook(partial(self._capture_input, layer))
             if isinstance(modules.layer, ProjectionsOnly):
@@ -68,9 +69,7 @@ class Encoder(nn.Module):
         query, key, value, hidden = (self._captured.get((layer, name)) for name in ("query", "key", "value", "hidden"))
         return AttentionStates(query, key, value, hidden, tokens.cu_seqlens, tokens.lengths)
 
-    def _capture_output(
-        self, layer: int, kind: str, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor
-    ) -> None:
+    def _capture_projection(self, layer: int, kind: str, output: Tensor) -> None:
         self._captured[layer, kind] = output[0]
 
     def _capture_input(self, layer: int, _module: nn.Module, inputs: tuple[Any, ...]) -> None:

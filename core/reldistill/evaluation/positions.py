@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["longest_sequence"]
 
-BEHIND_PADDING = ("roberta", "camembert")
+BEHIND_PADDING = ("roberta", "camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet", "xmod")
 """In the ``model_type`` of families that count positions from behind the padding's id, as fairseq does."""
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from reldistill.checkpoint.durable import replace_durably
+from reldistill.config import EvalConfig, EvalPlan
 from reldistill.distillation.device import precision_name, resolve_device, resolve_precision
 from reldistill.errors import ReldistillError, Stopped, UsageError
 from reldistill.eval_task import EvalTask
 from reldistill.evaluation.cell_run import SUBMISSION, run_cell
 from reldistill.evaluation.cells import Cell, CellResult
 from reldistill.evaluation.choice import choose, statistics_of
-from reldistill.evaluation.config import EvalConfig, EvalPlan
 from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.encoder import EvaluatedEncoder, locate_encoder
 from reldistill.evaluation.fine_tuning import BETA2, CLIP, EPSILON, WARMUP, WEIGHT_DECAY
@@ -72,17 +72,18 @@ def evaluate(
     """
     registry, reporter, stop = registry or Registry.installed(), reporter or EvalReporter(), stop or Stop()
     provided = registry.tasks.get(task_name)
-    plan = plan_of(provided.thing, config)
+    task = provided.guarded("task")
+    plan = plan_of(task, config)
     encoder = locate_encoder(config.model, registry)
     device = resolve_device(config.device)
     if device.type == "cuda":
         device = torch.device("cuda", share[0] % torch.cuda.device_count())
     source = DataSource(_data_folder(config.data_dir))
-    search = Search(
-        provided.thing, content_hash(provided.source), encoder, source, plan, device,
-        resolve_precision(config.precision, device), reporter, stop,
-    )  # fmt: skip
-    with blame(provided.source, f"the task {task_name!r}"):
+    owner = provided.source
+    code = f"{owner.distribution} {owner.version} {content_hash(owner)}"
+    precision = resolve_precision(config.precision, device)
+    search = Search(task, code, encoder, source, plan, device, precision, reporter, stop)
+    with blame(owner, f"the task {provided.name!r}"):
         search.load()
         protocol = _protocol(search)
         folder = _folder(config, encoder) / f"{search.task.name}-{_identity(provided, search, protocol)}"
@@ -195,9 +196,9 @@ def _protocol(search: Search) -> dict[str, Any]:
 
 
 def _identity(provided: Provided[EvalTask], search: Search, protocol: Mapping[str, Any]) -> str:
-    """The same for the same model, data and protocol: a larger grid finds the cells of the smaller one.
+    """The same for the same model, data, protocol and code of a plugin: a larger grid finds the cells of the smaller one.
 
-    Also for the same code of a task that is not built in: whoever writes one changes what it scores.
+    The code of built-in tasks does not count: versions stand in the cells.
     """
     depends_on = [
         search.encoder.sha256,

@@ -18,8 +18,8 @@ from reldistill.evaluation.positions import longest_sequence
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from reldistill.config import EvalPlan
     from reldistill.eval_task import Encoded, EvalTask, Evaluation
-    from reldistill.evaluation.config import EvalPlan
     from reldistill.evaluation.data import DataSource
     from reldistill.evaluation.encoder import EvaluatedEncoder
     from reldistill.evaluation.reporter import EvalReporter
@@ -30,7 +30,7 @@ __all__ = ["Search"]
 
 @dataclass
 class Search:
-    """One task, one encoder. ``code``: hash of the code that the task is made of."""
+    """One task, one encoder. ``code``: what the code of the task is known by."""
 
     task: EvalTask
     code: str

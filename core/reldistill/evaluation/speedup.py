@@ -60,6 +60,8 @@ def measure_speedup(
             config = copy.deepcopy(model.config)
             for name, size in REFERENCE.items():
                 setattr(config, name, size)
+            if kinds := getattr(config, "layer_types", None):  # with a window or without: the model's own, over again
+                config.layer_types = [kinds[layer % len(kinds)] for layer in range(config.num_hidden_layers)]
             reference = AutoModel.from_config(config, dtype=torch.float32).eval()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: the model cannot be loaded: {in_one_line(error)}") from error

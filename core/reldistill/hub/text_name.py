@@ -19,6 +19,8 @@ WIKIPEDIA_REVISION = "b04c8d1ceb2f5cd4588862100d08de323dccfbaa"
 WIKIPEDIA_DUMP = "20231101"
 XNLI_LANGUAGES = ("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh")
 XLM_R_EXPONENT = 0.3
+OTHER_LANGUAGES = {"camembert": "fr"}
+"""Families of one language that is not English."""
 
 GRAMMAR = "owner/name[:config[+config…]][@revision][#split]"
 _SPEC = re.compile(
@@ -86,8 +88,9 @@ def parse_hub_text(spec: str) -> HubText:
 def default_text(family: str) -> HubText:
     """The text that a distillation takes without ``--data``, pinned to one commit.
 
-    English Wikipedia (dump of 2023-11-01) for BERT, RoBERTa and families this project does not know; for ``"xlm-r"``
-    the same dump in the 15 languages of XNLI, which contain the 7 of MLQA, mixed with alpha = 0.3.
+    English Wikipedia (dump of 2023-11-01) for BERT, RoBERTa and families this project does not know; of the same dump the
+    French one for ``"camembert"``, and for ``"xlm-r"`` those in the 15 languages of XNLI, which contain the 7 of MLQA, mixed
+    with alpha = 0.3.
 
     This is not the papers' data. BERT's teacher and student saw English Wikipedia and BookCorpus, RoBERTa's its 160 GB
     mix, XLM-R's CC-100 in 100 languages (paper/METHOD.md). BookCorpus and RoBERTa's mix have no open original, CC-100
@@ -96,4 +99,4 @@ def default_text(family: str) -> HubText:
     if family == "xlm-r":
         configs = tuple(f"{WIKIPEDIA_DUMP}.{language}" for language in XNLI_LANGUAGES)
         return HubText(WIKIPEDIA, configs, WIKIPEDIA_REVISION, exponent=XLM_R_EXPONENT)
-    return HubText(WIKIPEDIA, (f"{WIKIPEDIA_DUMP}.en",), WIKIPEDIA_REVISION)
+    return HubText(WIKIPEDIA, (f"{WIKIPEDIA_DUMP}.{OTHER_LANGUAGES.get(family, 'en')}",), WIKIPEDIA_REVISION)

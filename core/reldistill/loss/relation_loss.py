@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
 
 import torch
@@ -31,10 +31,13 @@ Kernel = Literal["auto", "reference", "tiled", "native", "triton"]
 class RelationLoss:
     """``total``: scalar ``Σ α · L`` (paper, equation 5), to call ``backward`` on.
     ``terms``: relation name -> detached scalar ``L`` (equation 6), without its weight α.
+    ``spoiled``: name of each relation with logits of its own -> bool scalar: the states were finite, and the relation made
+    of them a loss or a gradient that is not.
     """
 
     total: Tensor
     terms: Mapping[str, Tensor]
+    spoiled: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def relation_loss(
@@ -69,7 +72,7 @@ def relation_loss(
             both widths.
         ValueError: teacher and student do not hold the same sequences, a state was not captured, or
             ``sequences`` is below 1.
-        PluginError: a custom relation gave logits of a wrong shape.
+        PluginError: a custom relation raised, or gave logits of a wrong shape, dtype or device, or without a gradient.
     """
     if not relations:
         raise UsageError("no relation to distil", hint="Give at least one, for example qq, kk and vv with weight 1.")
@@ -90,17 +93,23 @@ def relation_loss(
 
     device = student.cu_seqlens.device
     pair_terms = _pair_terms(kernel, teacher, student) if pairs else tiled_terms
+    spoiled: dict[str, Tensor] = {}
 
     with torch.autocast(device.type, enabled=False):  # bf16 products are for the models, not for the loss
         if kernel == "reference":
             total, terms = reference_terms(teacher, student, weights, relation_heads, divisor)
         else:
             others = {relation: weight for relation, weight in weights.items() if relation not in pairs}
-            parts = [pair_terms(teacher, student, pairs, relation_heads, divisor)] if pairs else []
-            parts += [custom_terms(teacher, student, others, relation_heads, divisor)] if others else []
-            total = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
-            terms = {relation: term for _, some in parts for relation, term in some.items()}
-    return RelationLoss(total=total, terms={relation.name: terms[relation].detach() for relation in weights})
+            totals, terms = [], {}
+            if pairs:
+                total, terms = pair_terms(teacher, student, pairs, relation_heads, divisor)
+                totals.append(total)
+            if others:
+                total, their_terms, spoiled = custom_terms(teacher, student, others, relation_heads, divisor)
+                totals.append(total)
+                terms = {**terms, **their_terms}
+            total = totals[0] if len(totals) == 1 else totals[0] + totals[1]
+    return RelationLoss(total, {relation.name: terms[relation].detach() for relation in weights}, spoiled)
 
 
 PairTerms = Callable[

@@ -2,10 +2,11 @@
 
 from reldistill.registry.blame import blame
 from reldistill.registry.catalogue import Catalogue, Provided, not_provided
-from reldistill.registry.discovery import RESTRICTION, PluginSource, installed_plugins
+from reldistill.registry.discovery import COMMANDS, RESTRICTION, PluginSource, chosen_plugins, installed_plugins
 from reldistill.registry.registry import PluginFailure, Registry
 
 __all__ = [
+    "COMMANDS",
     "RESTRICTION",
     "Catalogue",
     "PluginFailure",
@@ -13,6 +14,7 @@ __all__ = [
     "Provided",
     "Registry",
     "blame",
+    "chosen_plugins",
     "installed_plugins",
     "not_provided",
 ]

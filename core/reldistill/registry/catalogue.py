@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reldistill.errors import PluginError, ReldistillError, UsageError
 from reldistill.registry.discovery import PluginSource, canonical
+from reldistill.registry.guarded import Guarded
 
 __all__ = ["Catalogue", "Provided", "not_provided"]
 
@@ -22,6 +23,12 @@ class Provided(Generic[T]):
     name: str
     thing: T
     source: PluginSource
+
+    def guarded(self, kind: str) -> T:
+        """The thing as it is to be used: what goes wrong in it is its plugin's, see :class:`Guarded`."""
+        guarded: Any = self.thing if self.source.builtin else Guarded(self.thing, kind, self.source)
+        found: T = guarded
+        return found
 
 
 @dataclass

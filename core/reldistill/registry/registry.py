@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import pluggy
@@ -15,11 +16,15 @@ from reldistill import hookspecs
 from reldistill.eval_task import EvalTask
 from reldistill.layers import LayerStrategy
 from reldistill.registry.catalogue import Catalogue, Provided
-from reldistill.registry.discovery import PluginSource, chosen_plugins, installed_plugins
-from reldistill.relation import STATE_NAMES, Relation
+from reldistill.registry.discovery import RESTRICTION, PluginSource, chosen_plugins, installed_plugins
+from reldistill.registry.undisturbed import undisturbed
+from reldistill.relation import STATE_NAMES, PairRelation, Relation
 from reldistill.teacher import TeacherAdapter
 
 __all__ = ["PluginFailure", "Registry"]
+
+SLOW = 5.0
+"""Seconds that a plugin may take to load before the user is told whom to thank."""
 
 _NAME = re.compile(r"[A-Za-z][\w.\-]*")
 
@@ -38,7 +43,7 @@ class PluginFailure:
 class Registry:
     """All that the installed plugins provide.
 
-    ``warn`` is called once for each plugin that is left out; ``failures`` keeps them.
+    ``warn`` is called once for each plugin that is left out, and for one that loads slowly; ``failures`` keeps those left out.
     """
 
     def __init__(self, sources: Iterable[PluginSource], *, warn: Callable[[str], None] = lambda message: None) -> None:
@@ -50,7 +55,11 @@ class Registry:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         for source in sources:
+            began = time.perf_counter()
             reason = self._load(source)
+            seconds = time.perf_counter() - began
+            if seconds > SLOW and not source.builtin:
+                warn(f"{source} took {seconds:.0f} s to load; {RESTRICTION}= in the environment leaves it out")
             if reason is not None:
                 self.failures.append(PluginFailure(source, reason))
                 warn(f"{source} is left out: {reason}")
@@ -63,9 +72,9 @@ class Registry:
     def _load(self, source: PluginSource) -> str | None:
         """Load one plugin; what went wrong, in one line, or None."""
         try:
-            # What a plugin prints while it is loaded must not end up in output that a script reads.
-            with contextlib.redirect_stdout(sys.stderr):
+            with nullcontext() if source.builtin else undisturbed():
                 module = source.entry_point.load()
+                _check_api(module, source)
                 self._manager.register(module, name=f"{source.distribution}:{source.name}")
                 self._manager.check_pending()
                 provided = self._provided(module, source.distribution)
@@ -99,6 +108,28 @@ class Registry:
         return provided
 
 
+def _check_api(module: object, source: PluginSource) -> None:
+    """Whether the plugin API is there that the module was written for; one that says nothing is taken at its word."""
+    asked, here = getattr(module, "reldistill_api", None), f"reldistill {version(hookspecs.PROJECT)}"
+    if asked is None:
+        return
+    if type(asked) is not int:
+        raise TypeError(
+            f"reldistill_api must be the number of the plugin API that it was written for, for example "
+            f"{hookspecs.PLUGIN_API}, got {asked!r}"
+        )
+    if asked > hookspecs.PLUGIN_API:
+        raise RuntimeError(
+            f"it was written for plugin API {asked}, {here} has {hookspecs.PLUGIN_API}: install a newer reldistill, or an "
+            f"older {source.distribution}"
+        )
+    if asked < hookspecs.OLDEST_PLUGIN_API:
+        raise RuntimeError(
+            f"it was written for plugin API {asked}, {here} supports {hookspecs.OLDEST_PLUGIN_API} to "
+            f"{hookspecs.PLUGIN_API}: install a newer {source.distribution}, or an older reldistill"
+        )
+
+
 def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
     # pluggy says in its last line what is wrong with a hook; of others, the first one is enough.
@@ -128,6 +159,11 @@ def _check_relation(relation: Any) -> None:
         )
     if not callable(getattr(relation, "logits", None)):
         raise TypeError(f"relation {relation.name!r} has no logits(states, relation_heads)")
+    if isinstance(relation, PairRelation) and type(relation).logits is not PairRelation.logits:
+        raise TypeError(
+            f"relation {relation.name!r} is a PairRelation with logits of its own, which the fast kernels would pass over; "
+            "derive from nothing"
+        )
 
 
 def _unhashable(thing: Any) -> bool:

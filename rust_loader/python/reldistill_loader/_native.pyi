@@ -397,6 +397,7 @@ def attention_forward(
     dropout: float,
     seed: int,
     threads: int,
+    reach: int | None = None,
 ) -> None:
     """Attention of packed sequences on the CPU, with dropout on its probabilities; the interpreter is released.
 
@@ -409,6 +410,7 @@ def attention_forward(
         scale: what logits are multiplied by.
         dropout: share of the probabilities that is dropped; which ones is a function of `seed` and the place.
         threads: how many to take; they change nothing in the result.
+        reach: how far a token sees to either side within its sequence; all of it without a number.
 
     Raises:
         ValueError: sizes do not fit each other, or `dropout` is not in [0, 1).
@@ -427,6 +429,7 @@ def attention_backward(
     dropout: float,
     seed: int,
     threads: int,
+    reach: int | None = None,
 ) -> None:
     """The gradients of query, key and value, given `slope`, that of the output, and what `attention_forward` made.
 

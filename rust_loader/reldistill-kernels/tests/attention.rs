@@ -51,7 +51,7 @@ fn backward(
 /// vectors of equal probability.
 fn masks(attention: &Attention<'_>) -> Vec<Vec<f32>> {
     let longest = attention.lengths.iter().copied().max().unwrap_or(0);
-    let wide = Attention { width: longest, ..*attention };
+    let wide = Attention { width: longest, reach: None, ..*attention };
     let tokens = attention.lengths.iter().sum::<usize>();
     let zeros = vec![0.0; tokens * attention.heads * longest];
     let mut units = zeros.clone();
@@ -80,12 +80,14 @@ fn plain(attention: &Attention<'_>, states: &[Vec<f32>; 3], masks: &[Vec<f32>]) 
                 (0..width).map(product).sum::<f64>() * f64::from(attention.scale)
             };
             for row in 0..length {
-                let logits: Vec<f64> = (0..length).map(|column| dot(row, column)).collect();
-                let sum: f64 = logits.iter().map(|logit| logit.exp()).sum();
+                let seen = |column: usize| attention.reach.is_none_or(|reach| row.abs_diff(column) <= reach);
+                let powers: Vec<f64> =
+                    (0..length).map(|column| if seen(column) { dot(row, column).exp() } else { 0.0 }).collect();
+                let sum: f64 = powers.iter().sum();
                 for column in 0..length {
                     let kept = f64::from(masks[(start + row) * heads + head][column]);
                     for k in 0..width {
-                        output[at(row) + k] += kept * logits[column].exp() / sum * f64::from(states[2][at(column) + k]);
+                        output[at(row) + k] += kept * powers[column] / sum * f64::from(states[2][at(column) + k]);
                     }
                 }
             }
@@ -100,13 +102,14 @@ proptest! {
 
     #[test]
     fn output_and_gradient_of_ragged_batches(
-        lengths in prop::collection::vec(1usize..50, 1..4),
+        lengths in prop::collection::vec(prop_oneof![4 => 1usize..50, 1 => 90usize..110], 1..4),
         heads in 1usize..5,
         width in 1usize..20,
         dropout in prop::sample::select(vec![0.0f32, 0.1, 0.5]),
         seed in any::<u64>(),
+        reach in prop::sample::select(vec![None, Some(0usize), Some(1), Some(7), Some(23), Some(usize::MAX)]),
     ) {
-        let attention = Attention { lengths: &lengths, heads, width, scale: 0.7, dropout, seed };
+        let attention = Attention { lengths: &lengths, heads, width, scale: 0.7, dropout, seed, reach };
         let elements = lengths.iter().sum::<usize>() * heads * width;
         let states = [1, 2, 3].map(|number| noise(elements, seed ^ number));
         let slope = noise(elements, !seed);
@@ -140,7 +143,7 @@ proptest! {
 
 #[test]
 fn so_many_are_dropped_as_was_asked_and_each_head_row_and_seed_drops_others() {
-    let attention = Attention { lengths: &[300], heads: 4, width: 8, scale: 1.0, dropout: 0.1, seed: 11 };
+    let attention = Attention { lengths: &[300], heads: 4, width: 8, scale: 1.0, dropout: 0.1, seed: 11, reach: None };
     let rows = masks(&attention);
     let all = rows.iter().flatten().count() as f64;
     let kept = rows.iter().flatten().filter(|kept| **kept > 0.0).count() as f64;
@@ -155,7 +158,7 @@ fn so_many_are_dropped_as_was_asked_and_each_head_row_and_seed_drops_others() {
 
 #[test]
 fn vectors_and_threads_change_nothing_of_what_is_dropped() {
-    let attention = Attention { lengths: &[40, 9], heads: 3, width: 8, scale: 0.5, dropout: 0.3, seed: 5 };
+    let attention = Attention { lengths: &[40, 9], heads: 3, width: 8, scale: 0.5, dropout: 0.3, seed: 5, reach: None };
     let states = [1, 2, 3].map(|number| noise(49 * 24, number));
     let (first, _) = forward(&attention, &states, 1, InstructionSet::detect());
     for instructions in InstructionSet::available() {
@@ -172,7 +175,7 @@ fn vectors_and_threads_change_nothing_of_what_is_dropped() {
 
 #[test]
 fn nan_is_not_hidden() {
-    let attention = Attention { lengths: &[20], heads: 1, width: 8, scale: 1.0, dropout: 0.0, seed: 0 };
+    let attention = Attention { lengths: &[20], heads: 1, width: 8, scale: 1.0, dropout: 0.0, seed: 0, reach: None };
     for instructions in InstructionSet::available() {
         let mut states = [1, 2, 3].map(|number| noise(160, number));
         states[0][3] = f32::NAN;
@@ -185,7 +188,7 @@ fn nan_is_not_hidden() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let attention = Attention { lengths: &[3], heads: 2, width: 8, scale: 1.0, dropout: 0.0, seed: 0 };
+    let attention = Attention { lengths: &[3], heads: 2, width: 8, scale: 1.0, dropout: 0.0, seed: 0, reach: None };
     let states = [1, 2, 3].map(|number| noise(40, number));
     let into = &mut [0.0; 48];
     let refused = attention_forward(

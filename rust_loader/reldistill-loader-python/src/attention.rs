@@ -10,7 +10,7 @@ use crate::dropout::check_share;
 use crate::floats::{Array, ArrayMut};
 
 #[pyfunction]
-#[pyo3(signature = (lengths, heads, inputs, output, log_sums, *, scale, dropout, seed, threads))]
+#[pyo3(signature = (lengths, heads, inputs, output, log_sums, *, scale, dropout, seed, threads, reach = None))]
 #[expect(clippy::too_many_arguments, reason = "the arguments of attention")]
 pub(crate) fn attention_forward(
     py: Python<'_>,
@@ -23,9 +23,10 @@ pub(crate) fn attention_forward(
     dropout: f32,
     seed: u64,
     threads: usize,
+    reach: Option<usize>,
 ) -> PyResult<()> {
     let width = width(heads, &inputs, dropout)?;
-    let attention = Attention { lengths: &lengths, heads, width, scale, dropout, seed };
+    let attention = Attention { lengths: &lengths, heads, width, scale, dropout, seed, reach };
     let inputs = values(&inputs)?;
     let (output, log_sums) = (output.values()?, log_sums.as_slice_mut()?);
     py.detach(|| attention::attention_forward(&attention, &inputs, output, log_sums, threads, InstructionSet::detect()))
@@ -33,7 +34,7 @@ pub(crate) fn attention_forward(
 }
 
 #[pyfunction]
-#[pyo3(signature = (lengths, heads, inputs, output, log_sums, slope, gradients, *, scale, dropout, seed, threads))]
+#[pyo3(signature = (lengths, heads, inputs, output, log_sums, slope, gradients, *, scale, dropout, seed, threads, reach = None))]
 #[expect(clippy::too_many_arguments, reason = "the arguments of attention")]
 pub(crate) fn attention_backward(
     py: Python<'_>,
@@ -48,9 +49,10 @@ pub(crate) fn attention_backward(
     dropout: f32,
     seed: u64,
     threads: usize,
+    reach: Option<usize>,
 ) -> PyResult<()> {
     let width = width(heads, &inputs, dropout)?;
-    let attention = Attention { lengths: &lengths, heads, width, scale, dropout, seed };
+    let attention = Attention { lengths: &lengths, heads, width, scale, dropout, seed, reach };
     let inputs = values(&inputs)?;
     let (output, slope, log_sums) = (output.values()?, slope.values()?, log_sums.as_slice()?);
     let [query, key, value] = &mut gradients;

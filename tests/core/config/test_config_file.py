@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 
-from option_values import NAMES, four_values
+from option_values import each_option, four_values
 from reldistill import DistillConfig, UsageError
-from reldistill.config import config_file_problems, config_toml, read_config_file, resolve_config
+from reldistill.config import (
+    DISTILL,
+    EVAL,
+    ConfigKind,
+    EvalConfig,
+    config_file_problems,
+    config_toml,
+    read_config_file,
+    resolve_config,
+)
 
 FILE = "options.toml"
 
@@ -20,22 +29,22 @@ def _work_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def refusal(content: str | bytes) -> str:
+def refusal(content: str | bytes, kind: ConfigKind[Any] = DISTILL) -> str:
     Path(FILE).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UsageError) as caught:
-        read_config_file(FILE)
+        read_config_file(FILE, kind)
     assert caught.value.exit_code == 2
-    assert config_file_problems(FILE)
+    assert config_file_problems(FILE, kind)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_written_of_a_configuration_gives_it_again(name: str) -> None:
-    for value in four_values(name):
-        options: dict[str, Any] = {"teacher": "any", name: value}
-        config = DistillConfig(**options)
+@each_option
+def test_what_is_written_of_a_configuration_gives_it_again(kind: ConfigKind[Any], name: str) -> None:
+    for value in four_values(kind, name):
+        options: dict[str, Any] = {**kind.least, name: value}
+        config = kind.config_type(**options)
         Path(FILE).write_text(config_toml(config), encoding="utf-8")
-        again = resolve_config({"config": FILE}, {}).config
+        again = resolve_config({"config": FILE}, {}, kind=kind).config
         for field in fields(config):
             kept = not field.metadata["this_time"]
             assert getattr(again, field.name) == (getattr(config, field.name) if kept else field.default)
@@ -86,6 +95,53 @@ def test_an_empty_file_says_nothing() -> None:
 )  # fmt: skip
 def test_a_key_or_value_that_cannot_be_is_refused_by_file_and_key(content: str, said: str) -> None:
     assert refusal(content).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("learning_rate = 1", "options.toml: unknown key 'learning_rate'\nDid you mean learning_rates? "
+         "It is an option of `minictl distill`. "
+         "`minictl config schema --command eval` lists all keys."),
+        ("sead = 1", "options.toml: unknown key 'sead'\nDid you mean seeds? `minictl config schema --command eval` lists all keys."),
+        ("preset = 'minilm-v1'", "options.toml: unknown key 'preset'\nIt is an option of `minictl distill`."),
+        ('learning_rates = "2e-5"', 'options.toml: learning_rates = "2e-5": must be a list of numbers, not a text\n'
+         "Put it into brackets: [2e-5, 5e-5]."),
+        ("seeds = 1", "options.toml: seeds = 1: must be a list of whole numbers, not an integer\nPut it into brackets: [1, 2]."),
+        ("seeds = [1.5]", "options.toml: seeds = [ 1.5, ]: must be a list of whole numbers, not a list of other things"),
+        ("seeds = []", "options.toml: --seeds is empty"),
+        ("epochs = [3, 3]", "options.toml: --epochs 3,3: one twice"),
+        ("learning_rates = [1]", "options.toml: --learning-rates 1.0: each must be above 0 and below 1"),
+        ('languages = "en"', 'options.toml: languages = "en": must be a list of texts, not a text\nPut it into brackets: ["…"].'),
+        ('languages = ["all", "en"]', "options.toml: --languages all,en: all stands alone"),
+        ('score_on = "train"', 'options.toml: score_on = "train": not a choice\nAllowed: test, dev.'),
+        ("quick = 1", "options.toml: quick = 1: must be true or false, not an integer"),
+        ('model = ""', "options.toml: --model is empty"),
+    ],
+)  # fmt: skip
+def test_a_file_of_an_evaluation_is_held_to_its_own_keys_and_types(content: str, said: str) -> None:
+    assert refusal(content, EVAL).startswith(said)
+
+
+def test_the_lists_of_an_evaluation_stand_as_toml_has_them() -> None:
+    Path(FILE).write_text(
+        "learning_rates = [2e-5, 5e-5]\nepochs = [3, 5]\nseeds = [1]\n"
+        'languages = ["en", "fr"]\ntrain_languages = ["all"]\nquick = true\n'
+    )
+    assert resolve_config({"config": FILE}, {}, kind=EVAL).config == EvalConfig(
+        learning_rates=(2e-5, 5e-5), epochs=(3, 5), seeds=(1,), languages=("en", "fr"), train_languages=("all",), quick=True
+    )  # fmt: skip
+
+
+def test_a_file_of_the_other_command_is_one_problem_that_names_the_command() -> None:
+    distil = config_toml(DistillConfig(teacher="any"))
+    assert refusal(distil, EVAL).startswith("options.toml: unknown keys 'teacher', 'student', 'student_heads' and ")
+    assert refusal(distil, EVAL).count("They are options of `minictl distill`.") == 1
+    assert len(config_file_problems(FILE, EVAL)) == 1
+    assert refusal("seeds = [1]\nepochs = [2]\n") == (
+        "options.toml: unknown keys 'seeds', 'epochs'\n"
+        "Did you mean seed? They are options of `minictl eval`. `minictl config schema` lists all keys."
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reldistill import UsageError
-from reldistill.config import read_environment
+from reldistill.config import DISTILL, EVAL, KINDS, ConfigKind, read_environment
 
 
-def refusal(**environment: str) -> str:
+def refusal(kind: ConfigKind[Any] = DISTILL, /, **environment: str) -> str:
     with pytest.raises(UsageError) as caught:
-        read_environment(environment)
+        read_environment(environment, kind)
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -55,6 +57,53 @@ def test_a_misspelt_restriction_of_plugins_is_found_too() -> None:
 )
 def test_a_value_that_cannot_be_is_refused_by_its_variable(variable: str, text: str, said: str) -> None:
     assert refusal(**{variable: text}).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("MINICTL_EVAL_SEEDS", "one", "MINICTL_EVAL_SEEDS=one: must be whole numbers, with commas between them"),
+        ("MINICTL_EVAL_SEEDS", "1,1", "environment MINICTL_EVAL_SEEDS: --seeds 1,1: one twice"),
+        ("MINICTL_EVAL_EPOCHS", "0,3", "environment MINICTL_EVAL_EPOCHS: --epochs 0,3: 0 stands alone"),
+        (
+            "MINICTL_EVAL_LEARNING_RATES",
+            "2",
+            "environment MINICTL_EVAL_LEARNING_RATES: --learning-rates 2.0: each must be",
+        ),
+        ("MINICTL_EVAL_LANGUAGES", "[en]", "MINICTL_EVAL_LANGUAGES=[en]: begins with [ and is no list of texts"),
+        ("MINICTL_EVAL_QUICK", "yes", "MINICTL_EVAL_QUICK=yes: must be true or false"),
+        ("MINICTL_EVAL_PRECISION", "fp8", "MINICTL_EVAL_PRECISION=fp8: not a choice\nAllowed: auto, fp32, bf16."),
+        ("MINICTL_EVAL_BATCH_SIZE", "0", "environment MINICTL_EVAL_BATCH_SIZE: --batch-size 0: must be at least 1"),
+    ],
+)
+def test_a_value_that_an_evaluation_cannot_have_is_refused_by_its_variable(variable: str, text: str, said: str) -> None:
+    assert refusal(EVAL, **{variable: text}).startswith(said)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("MINICTL_SEEDS", "seeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS."),
+        ("MINICTL_EVAL_STEPS", "steps is an option of `minictl distill`: MINICTL_STEPS."),
+        ("MINICTL_EVAL_PRESET", "preset is an option of `minictl distill`: MINICTL_PRESET."),
+        ("MINICTL_EVAL_EPOCH", "Did you mean MINICTL_EVAL_EPOCHS? "
+         "Options are MINICTL_EVAL_ and a name in capitals, as MINICTL_EVAL_LEARNING_RATES."),
+        ("MINICTL_STEPZ", "Did you mean MINICTL_STEPS? Options are MINICTL_"),
+    ],
+)  # fmt: skip
+def test_a_variable_of_no_command_is_refused_by_all_of_them(kind: ConfigKind[Any], variable: str, hint: str) -> None:
+    said = refusal(kind, **{variable: "1"})
+    assert said.startswith(f"the environment has {variable}, which is no option\n")
+    assert hint in said
+
+
+def test_of_a_word_in_the_wrong_number_the_own_option_is_suggested_first() -> None:
+    said = "Did you mean MINICTL_EVAL_SEEDS? seed is an option of `minictl distill`: MINICTL_SEED."
+    assert refusal(EVAL, MINICTL_EVAL_SEED="1").endswith(f"\n{said}")
+    said = "Did you mean MINICTL_SEED? seeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS."
+    assert refusal(DISTILL, MINICTL_SEEDS="1").endswith(f"\n{said}")
+    assert refusal(EVAL, MINICTL_SEEDS="1").endswith("\nseeds is an option of `minictl eval`: MINICTL_EVAL_SEEDS.")
 
 
 def test_all_problems_are_listed_at_once() -> None:

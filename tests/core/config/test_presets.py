@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from option_values import TYPES
 from reldistill import DistillConfig
-from reldistill.config import PRESETS, checked, resolve_config
+from reldistill.config import DISTILL, PRESETS, checked, resolve_config
 from reldistill.distillation import paper_defaults
 from reldistill.teacher import StudentShape
 
@@ -31,7 +30,7 @@ def test_the_presets_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_value_is_of_its_type_and_names_its_source(name: str) -> None:
     for option, given in PRESETS[name].values.items():
-        assert checked(TYPES[option], given.value, asked=option) == given.value
+        assert checked(DISTILL.types[option], given.value, asked=option) == given.value
         assert given.source.startswith(("section ", "other implementations", "MiniLM"))
     assert PRESETS[name].name == name
     assert PRESETS[name].about

@@ -9,26 +9,27 @@ from typing import Any, cast
 import pytest
 import tomli_w
 
-from option_values import NAMES, as_text, four_values
+from option_values import NAMES, as_text, each_option, four_values
 from reldistill import DistillConfig, UsageError
-from reldistill.config import PRESETS, Preset, PresetValue, resolve_config
+from reldistill.config import DISTILL, EVAL, PRESETS, ConfigKind, EvalConfig, Preset, PresetValue, resolve_config
 
 SOURCES = ("preset", "file", "environment", "flag")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_option
 def test_the_nearest_source_that_says_something_wins_and_is_named(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: ConfigKind[Any], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = dict(zip(SOURCES, four_values(name), strict=True))
-    file, variable = str(tmp_path / "options.toml"), f"MINICTL_{name.upper()}"
+    values = dict(zip(SOURCES, four_values(kind, name), strict=True))
+    file = str(tmp_path / "options.toml")
+    variable = {"distill": "MINICTL_", "eval": "MINICTL_EVAL_"}[kind.command] + name.upper()
     monkeypatch.setitem(
         cast("dict[str, Preset]", PRESETS), "probe", Preset("probe", "", {name: PresetValue(values["preset"], "")})
     )
     origins = {
         "flag": f"flag --{name.replace('_', '-')}", "environment": f"environment {variable}", "file": file, "preset": "preset probe",
     }  # fmt: skip
-    for said in product((False, True), repeat=4):
+    for said in product((False, True) if kind.presets else (False,), *[(False, True)] * 3):
         speaking = [source for source, speaks in zip(SOURCES, said, strict=True) if speaks]
         flags: dict[str, Any] = {name: values["flag"]} if "flag" in speaking else {}
         if "preset" in speaking:
@@ -36,12 +37,12 @@ def test_the_nearest_source_that_says_something_wins_and_is_named(
         if "file" in speaking:
             Path(file).write_text(tomli_w.dumps({name: values["file"]}))
             flags["config"] = file
-        environment = {variable: as_text(values["environment"])} if "environment" in speaking else {}
-        setting = resolve_config(flags, environment).settings[name]
+        environment = {variable: as_text(kind, name, values["environment"])} if "environment" in speaking else {}
+        setting = resolve_config(flags, environment, kind=kind).settings[name]
         if speaking:
             assert (setting.value, setting.origin) == (values[speaking[-1]], origins[speaking[-1]])
         else:
-            default = DistillConfig.__dataclass_fields__[name].default
+            default = kind.config_type.__dataclass_fields__[name].default
             assert (setting.value, setting.origin) == (default, "default")
 
 
@@ -51,6 +52,36 @@ def test_the_configuration_holds_what_the_sources_said(tmp_path: Path) -> None:
     resolved = resolve_config({"config": str(file), "seed": 5}, {"MINICTL_CLIP": "2", "MINICTL_DATA": "c"})
     assert resolved.config == DistillConfig(teacher="./bert", steps=7, seed=5, learning_rate=1.0, clip=2.0, data=("c",))
     assert resolved.preset is None
+
+
+def test_the_configuration_of_an_evaluation_holds_what_its_sources_said() -> None:
+    environment = {"MINICTL_EVAL_LEARNING_RATES": "2e-5, 5e-5", "MINICTL_EVAL_LANGUAGES": '["en", "fr"]'}
+    resolved = resolve_config({"seeds": [1, 2], "quick": True}, environment, kind=EVAL)
+    assert resolved.config == EvalConfig(learning_rates=(2e-5, 5e-5), languages=("en", "fr"), seeds=(1, 2), quick=True)
+    assert tuple(resolved.settings) == tuple(EVAL.types)
+
+
+def test_the_two_commands_are_told_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "eval.toml").write_text("seeds = [7]\n")
+    environment = {
+        "MINICTL_BATCH_SIZE": "512", "MINICTL_EVAL_BATCH_SIZE": "8", "MINICTL_PRECISION": "bf16", "MINICTL_STEPS": "7",
+        "MINICTL_PRESET": "minilm-v1", "MINICTL_EVAL_EPOCHS": "3", "MINICTL_EVAL_CONFIG": str(tmp_path / "eval.toml"),
+        "MINICTL_PLUGINS": "",
+    }  # fmt: skip
+    distil, evaluation = resolve_config({"teacher": "any"}, environment), resolve_config({}, environment, kind=EVAL)
+    assert evaluation.config == EvalConfig(batch_size=8, epochs=(3,), seeds=(7,))
+    assert (distil.config.batch_size, distil.config.precision, distil.config.steps) == (512, "bf16", 7)
+    assert distil.config_file is None
+    assert distil.preset is not None
+
+
+def test_a_command_does_not_look_into_what_is_for_the_other() -> None:
+    assert resolve_config({}, {"MINICTL_BATCH_SIZE": "many"}, kind=EVAL).config == EvalConfig()
+    assert resolve_config({}, {"MINICTL_EVAL_SEEDS": "many"}).settings["seed"].origin == "default"
+
+
+def test_no_variable_belongs_to_two_commands() -> None:
+    assert not DISTILL.variables.keys() & EVAL.variables.keys()
 
 
 def test_settings_come_in_the_order_of_the_fields() -> None:
@@ -99,6 +130,23 @@ def test_without_a_teacher_there_are_settings_but_no_configuration() -> None:
     resolved = resolve_config({}, {})
     with pytest.raises(UsageError, match="no teacher given"):
         _ = resolved.config
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"preset": "minilm-v1"}, "--preset is no option"),
+        ({"seedz": (1,)}, "--seedz is no option\nDid you mean seeds?"),
+        ({"seeds": "1,2"}, "--seeds 1,2: must be a list of whole numbers, not a text"),
+        ({"seeds": (1, "2")}, "--seeds 1,2: must be a list of whole numbers, not a list of other things"),
+        ({"learning_rates": (0.5, 30)}, "--learning-rates 0.5,30.0: each must be above 0 and below 1"),
+        ({"config": "nowhere.toml"}, "nowhere.toml: there is no such file"),
+    ],
+)
+def test_what_an_evaluation_cannot_be_told_is_refused(flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_config(flags, {}, kind=EVAL)
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize(

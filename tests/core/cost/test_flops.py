@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import BertConfig, PretrainedConfig, RobertaConfig, XLMRobertaConfig
+from transformers import BertConfig, ModernBertConfig, PretrainedConfig, RobertaConfig, XLMRobertaConfig
 
 from reldistill import AttentionStates, PackedTokens, PairRelation, Registry, StudentShape, relation_loss
 from reldistill.cost import (
@@ -22,6 +22,7 @@ from reldistill.cost import (
     encoder_backward_flops,
     encoder_forward_flops,
     loss_flops,
+    pairs_seen,
     plain_loss_flops,
     step_flops,
 )
@@ -90,6 +91,42 @@ def test_a_student_computes_what_the_formula_says_in_both_directions(
     # A sum's gradient reaches all of them, down to the embeddings.
     assert backward == encoder_backward_flops(size, TOKENS, SQUARES).total
     assert all(parameter.grad is not None for parameter in student.parameters())
+
+
+@pytest.mark.parametrize("layers", [[1], [4], [2, 4]])
+def test_a_modernbert_computes_what_the_formula_says_in_both_directions(layers: list[int]) -> None:
+    """With a window that no sequence is longer than: those that it leaves out torch computes and the formula does not."""
+    adapter = REGISTRY.teachers.get("modernbert").thing
+    teacher = ModernBertConfig(
+        vocab_size=101, hidden_size=7 * 22, num_attention_heads=7, pad_token_id=0, local_attention=58
+    )
+    of = adapter.student_config(teacher, StudentShape(4, 5 * 22, 5, 61))
+    student = student_encoder(new_student(of, 0), adapter, layers, frozenset(STATES), attention="eager").train()
+    operations, states = counted(lambda: student(batch()))
+    total = sum(state.sum() for _, state in states[max(layers)].present())
+    backward, _ = counted(total.backward)
+    size = EncoderSize(ModelSize.of(of), max(layers))
+    assert operations == encoder_forward_flops(size, TOKENS, SQUARES).total
+    assert backward == encoder_backward_flops(size, TOKENS, SQUARES).total
+    assert all(parameter.grad is not None for parameter in student.parameters())
+
+
+@pytest.mark.parametrize("reach", [0, 1, 5, 12, 13, 14, 40])
+@pytest.mark.parametrize("sequences", [1, 3])
+def test_pairs_that_a_window_leaves(reach: int, sequences: int) -> None:
+    length = 13
+    place = torch.arange(length)
+    seen = int(((place[:, None] - place).abs() <= reach).sum())
+    assert pairs_seen(sequences * length, sequences * length**2, reach) == pytest.approx(sequences * seen)
+
+
+def test_layers_with_a_window_do_fewer_products() -> None:
+    config = ModernBertConfig(
+        num_hidden_layers=4
+    )  # the third and the second of three have windows of 64 to either side
+    size = EncoderSize(ModelSize.of(config), 4)
+    products = encoder_forward_flops(size, 512, 512 * 512).attention_products
+    assert products == 4 * 768 * (512 * 512 + 2 * (512 * 129 - 64 * 65))
 
 
 def test_each_part_of_a_layer_is_what_its_modules_compute() -> None:

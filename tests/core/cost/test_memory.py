@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import BertConfig, PretrainedConfig
+from transformers import BertConfig, ModernBertConfig, PretrainedConfig
 
 from reldistill import PackedTokens, Registry, StudentShape, relation_loss
 from reldistill.cost import (
@@ -39,7 +39,26 @@ CONFIG = BertConfig(
     max_position_embeddings=131,
 )  # fmt: skip
 STUDENT = BERT.student_config(CONFIG, StudentShape(3, 60, 5))
-SIZE = StepSize(EncoderSize(ModelSize.of(CONFIG), 4, 2), EncoderSize(ModelSize.of(STUDENT), 3, 2), LossSize(84, 60, 2))
+
+MODERN = REGISTRY.teachers.get("modernbert").thing
+MODERN_CONFIG = ModernBertConfig(
+    vocab_size=401, hidden_size=7 * 12, num_attention_heads=7, num_hidden_layers=5, intermediate_size=2 * 83, pad_token_id=0,
+    local_attention=20,
+)  # fmt: skip
+MODERN_STUDENT = MODERN.student_config(MODERN_CONFIG, StudentShape(3, 60, 5, 90))
+
+
+def sizes(teacher: PretrainedConfig, student: PretrainedConfig) -> StepSize:
+    return StepSize(
+        EncoderSize(ModelSize.of(teacher), 4, 2), EncoderSize(ModelSize.of(student), 3, 2), LossSize(84, 60, 2)
+    )
+
+
+SIZE = sizes(CONFIG, STUDENT)
+FAMILIES = {
+    "bert": (BERT, CONFIG, STUDENT, SIZE),
+    "modernbert": (MODERN, MODERN_CONFIG, MODERN_STUDENT, sizes(MODERN_CONFIG, MODERN_STUDENT)),
+}
 
 
 def batch(lengths: Sequence[int]) -> PackedTokens:
@@ -54,16 +73,18 @@ def bytes_of(tensors: Any) -> int:
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_weights_gradients_and_moments_are_exact(tmp_path: Path, precision: torch.dtype) -> None:
-    new_student(CONFIG, 0).save_pretrained(tmp_path)
-    teacher = load_teacher(tmp_path, CONFIG, BERT, [4], NEEDS, dtype=precision)
-    model = new_student(STUDENT, 0)
-    student = student_encoder(model, BERT, [3], NEEDS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_gradients_and_moments_are_exact(tmp_path: Path, family: str, precision: torch.dtype) -> None:
+    adapter, of_teacher, of_student, size = FAMILIES[family]
+    new_student(of_teacher, 0).save_pretrained(tmp_path)
+    teacher = load_teacher(tmp_path, of_teacher, adapter, [4], NEEDS, dtype=precision)
+    model = new_student(of_student, 0)
+    student = student_encoder(model, adapter, [3], NEEDS)
     optimizer = make_optimizer(student, learning_rate=1e-3, beta2=0.999, epsilon=1e-6, weight_decay=0.01)
     tokens = batch((5, 9))
     relation_loss(teacher(tokens)[4], student(tokens)[3], QQ_KK, 12).total.backward()
     optimizer.step()
-    memory = step_memory(SIZE, 14, 106, precision_bytes=precision.itemsize)
+    memory = step_memory(size, 14, 106, precision_bytes=precision.itemsize)
     assert memory.teacher_weights.total == bytes_of(teacher.parameters())
     assert memory.teacher_weights.embeddings == bytes_of(
         p for name, p in teacher.named_parameters() if name.startswith("model.embeddings.")
@@ -73,14 +94,16 @@ def test_weights_gradients_and_moments_are_exact(tmp_path: Path, precision: torc
     states = [state[name] for state in optimizer.state.values() for name in ("exp_avg", "exp_avg_sq")]
     assert memory.adam_moments.total == bytes_of(states)
     moved = 4 * memory.gradients.total + bytes_of(states) + memory.gradients.total  # read four, write three
-    assert optimizer_traffic_bytes(SIZE.student) == moved
+    assert optimizer_traffic_bytes(size.student) == moved
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("lengths", [(7, 5, 9, 4, 6), (31, 120)], ids=str)
-def test_activations_kept_for_backward(lengths: tuple[int, ...], precision: torch.dtype) -> None:
-    model = new_student(STUDENT, 0)
-    student = student_encoder(model, BERT, [3], NEEDS, attention="native").train()
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_kept_for_backward(family: str, lengths: tuple[int, ...], precision: torch.dtype) -> None:
+    adapter, _, of_student, size = FAMILIES[family]
+    model = new_student(of_student, 0)
+    student = student_encoder(model, adapter, [3], NEEDS, attention="native").train()
     weights = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
     kept: dict[int, Tensor] = {}
 
@@ -97,7 +120,7 @@ def test_activations_kept_for_backward(lengths: tuple[int, ...], precision: torc
         student(batch(lengths))
     measured = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     tokens, squares = sum(lengths), sum(n * n for n in lengths)
-    counted = activation_bytes(SIZE.student, tokens, squares, precision_bytes=precision.itemsize)
+    counted = activation_bytes(size.student, tokens, squares, precision_bytes=precision.itemsize)
     assert counted.total == pytest.approx(measured, rel=0.05)
 
 
@@ -117,14 +140,15 @@ class HighestLive(TorchDispatchMode):
         return result
 
 
-def test_activations_that_pass_through_a_teacher(tmp_path: Path) -> None:
-    config: PretrainedConfig = CONFIG
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_that_pass_through_a_teacher(tmp_path: Path, family: str) -> None:
+    adapter, config, _, size = FAMILIES[family]
     new_student(config, 0).save_pretrained(tmp_path)
-    teacher = load_teacher(tmp_path, config, BERT, [4], NEEDS)
+    teacher = load_teacher(tmp_path, config, adapter, [4], NEEDS, attention="native")
     lengths = (40,) * 25
     with torch.no_grad(), HighestLive() as live:
         teacher(batch(lengths))
-    assert passing_bytes(SIZE.teacher, sum(lengths), 4) == pytest.approx(live.most, rel=0.15)
+    assert passing_bytes(size.teacher, sum(lengths), 4) == pytest.approx(live.most, rel=0.15)
 
 
 def test_the_loss_holds_states_and_a_gradient() -> None:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModel, BertConfig, PretrainedConfig, RobertaConfig, XLMRobertaConfig
+from transformers import (
+    AutoModel,
+    BertConfig,
+    CamembertConfig,
+    ErnieConfig,
+    ModernBertConfig,
+    PretrainedConfig,
+    RobertaConfig,
+    RobertaPreLayerNormConfig,
+    XLMRobertaConfig,
+    XLMRobertaXLConfig,
+)
 
-from reldistill import Registry, StudentShape
+from reldistill import Registry, StudentShape, TeacherAdapter
 from reldistill.cost import EncoderSize, ModelSize, Parameters, encoder_parameters, model_parameters
 from reldistill.encoder import student_encoder
 
@@ -22,7 +34,15 @@ CONFIGS: dict[str, PretrainedConfig] = {
         vocab_size=250_002, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096,
         max_position_embeddings=514, type_vocab_size=1,
     ),
+    "camembert": CamembertConfig(vocab_size=32_005, max_position_embeddings=514, type_vocab_size=1),
+    "ernie": ErnieConfig(use_task_id=True),
+    "modernbert": ModernBertConfig(),
+    "modernbert with biases": ModernBertConfig(attention_bias=True, mlp_bias=True, norm_bias=True),
 }  # fmt: skip
+
+
+def adapter_of(family: str) -> TeacherAdapter:
+    return TEACHERS.get(family.split()[0]).thing
 
 
 def counted(module: nn.Module) -> Parameters:
@@ -39,23 +59,40 @@ def counted(module: nn.Module) -> Parameters:
 
 @pytest.mark.parametrize("family", CONFIGS)
 def test_a_whole_teacher_and_a_whole_student(family: str) -> None:
-    adapter = TEACHERS.get(family).thing
-    for config in (CONFIGS[family], adapter.student_config(CONFIGS[family], StudentShape(3, 60, 5, 77))):
+    adapter = adapter_of(family)
+    for config in (CONFIGS[family], adapter.student_config(CONFIGS[family], StudentShape(3, 60, 6, 77))):
         with torch.device("meta"):
             model = AutoModel.from_config(config)
         assert model_parameters(ModelSize.of(config)) == counted(model)
 
 
-@pytest.mark.parametrize("needs", [ALL, frozenset(("key", "hidden"))], ids=lambda n: "+".join(sorted(n)))
+@pytest.mark.parametrize(
+    "needs", [ALL, frozenset(("key", "hidden")), frozenset(("hidden",))], ids=lambda n: "+".join(sorted(n))
+)
 @pytest.mark.parametrize("layer", [1, 7])
 @pytest.mark.parametrize("family", CONFIGS)
 def test_what_is_left_after_the_cut(family: str, layer: int, needs: frozenset[str]) -> None:
     config = CONFIGS[family]
     with torch.device("meta"):
         model = AutoModel.from_config(config)
-    encoder = student_encoder(model, TEACHERS.get(family).thing, [layer], needs)
+    encoder = student_encoder(model, adapter_of(family), [layer], needs)
     size = EncoderSize(ModelSize.of(config), layer, len(needs - {"hidden"}))
     assert encoder_parameters(size) == counted(encoder)
+
+
+@pytest.mark.parametrize("config", [XLMRobertaXLConfig, RobertaPreLayerNormConfig])
+def test_of_pre_norm_models_with_berts_modules_a_norm_at_most_is_missing(config: Any) -> None:
+    of = config(
+        vocab_size=101, hidden_size=60, num_hidden_layers=8, num_attention_heads=5, intermediate_size=77,
+        max_position_embeddings=47, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    adapter = next(found.thing for found in TEACHERS if of.model_type in found.thing.model_types)
+    with torch.device("meta"):
+        model = AutoModel.from_config(of)
+    size = EncoderSize(ModelSize.of(of), 7)
+    assert abs(model_parameters(size.model).total - counted(model).total) <= 2 * 60
+    encoder = student_encoder(model, adapter, [7], ALL)
+    assert abs(encoder_parameters(size).total - counted(encoder).total) <= 2 * 60
 
 
 def test_the_papers_students_of_bert_have_its_numbers_of_parameters() -> None:

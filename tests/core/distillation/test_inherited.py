@@ -1,4 +1,4 @@
-"""Students made of the teacher's embeddings and some of its layers, on real checkpoints of the three families."""
+"""Students made of the teacher's embeddings and some of its layers, on real checkpoints of all families with BERT's names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reldistill import Registry, StudentShape, UsageError
 from reldistill.distillation.inherited import inherited_layers, inherited_student
 from reldistill.distillation.locate import Teacher, locate_teacher
 from short_runs import configure, run
-from tiny_models import FAMILIES
+from tiny_models import BERT_SHAPED, WINDOW
 
 REGISTRY = Registry.installed()
 
@@ -95,7 +95,7 @@ def test_other_sizes_are_refused_and_the_fitting_options_shown(
 # ---- the model ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", BERT_SHAPED)
 @pytest.mark.parametrize("layers", [(1, 2), (2, 4), (1, 4), (4,)])
 def test_each_tensor_is_that_of_the_layer_it_stands_for(
     teacher: MakeTeacher, family: str, layers: tuple[int, ...]
@@ -114,7 +114,7 @@ def test_each_tensor_is_that_of_the_layer_it_stands_for(
     assert found == 16 * len(layers)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", BERT_SHAPED)
 def test_it_computes_what_the_teacher_without_the_other_layers_computes(
     teacher: MakeTeacher, tmp_path: Path, family: str
 ) -> None:
@@ -128,6 +128,38 @@ def test_it_computes_what_the_teacher_without_the_other_layers_computes(
         assert torch.equal(ours, theirs)
         model.save_pretrained(tmp_path / "saved")
         assert torch.equal(AutoModel.from_pretrained(tmp_path / "saved")(**tokens).last_hidden_state, theirs)
+
+
+def test_a_modernbert_keeps_its_first_layers_with_their_windows(teacher: MakeTeacher, tmp_path: Path) -> None:
+    folder = teacher("modernbert", layers=5)
+    layers = chosen("truncate", located(folder), 4)
+    model = inherited_student(located(folder), student_config(located(folder), 4), layers).model.eval()
+    expected: Any = AutoModel.from_pretrained(folder)
+    del expected.layers[4:]
+    tokens = AutoTokenizer.from_pretrained(folder)("Salt, rope and tar: " * 4, return_tensors="pt")
+    assert tokens["input_ids"].shape[1] > 2 * WINDOW
+    with torch.no_grad():
+        theirs = expected(**tokens).last_hidden_state
+        assert torch.equal(model(**tokens).last_hidden_state, theirs)
+        model.save_pretrained(tmp_path / "saved")
+        saved = AutoModel.from_pretrained(tmp_path / "saved")
+        assert torch.equal(saved(**tokens).last_hidden_state, theirs)
+    assert saved.config.layer_types == ["full_attention", "sliding_attention", "sliding_attention", "full_attention"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "layers", "said"),
+    [
+        (4, 2, "layer 2 of the teacher is sliding_attention, layer 1 of the student full_attention"),
+        (4, 1, r"layer 4 of the teacher has attn_norm\.weight, layer 1 of the student has not"),
+    ],
+)
+def test_a_modernbert_whose_layers_would_change_places_is_refused(
+    teacher: MakeTeacher, depth: int, layers: int, said: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--init skip: {said}") as caught:
+        chosen("skip", located(teacher("modernbert", layers=depth)), layers)
+    assert "Take --init truncate" in str(caught.value)
 
 
 def test_layers_that_are_left_out_need_not_even_be_there(teacher: MakeTeacher, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def gradient_in_parts(
     return {"number of parts": torch.tensor(float(len(parts))), "total": total, **found}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "modernbert"])
 def test_unequal_parts_give_the_loss_and_gradient_of_the_whole(
     teacher: MakeTeacher, text: Path, tmp_path: Path, family: str
 ) -> None:

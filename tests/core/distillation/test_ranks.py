@@ -71,6 +71,19 @@ def test_losses_and_student_are_those_of_one_process(without_dropout: DistillCon
         torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-5)
 
 
+def test_a_fused_projection_that_one_relation_reads_is_trained_as_by_one_process(
+    without_dropout: DistillConfig, teacher: MakeTeacher, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other rows have a gradient of zero, not none: no rank waits for a parameter that is never reached."""
+    monkeypatch.setattr("reldistill_plugins.teachers.modernbert.PAPER_DROPOUT", 0.0)
+    queries = replace(without_dropout, teacher=str(teacher("modernbert", layers=3)), relations="qq", shard_teacher=True)
+    alone = run(replace(queries, output=str(here / "alone"), shard_teacher=False))
+    train(queries, 2, here)
+    expected = load_file(alone.student / "model.safetensors")
+    for name, tensor in load_file(here / "run/student/model.safetensors").items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-5)
+
+
 def test_a_batch_of_fewer_sequences_than_ranks(without_dropout: DistillConfig, here: Path) -> None:
     small = replace(without_dropout, batch_size=1, steps=5)
     alone = run(replace(small, output=str(here / "alone")))

@@ -16,14 +16,15 @@ from transformers import AutoModel, AutoTokenizer
 from conftest import MakeTeacher
 from reldistill import CheckpointError, DataError, DistillResult, UsageError, distill
 from reldistill.distillation import DryRun, Reporter
+from reldistill.distillation.student import new_student
 from reldistill.encoder import check_compiler
 from reldistill.report import read_run
 from short_runs import configure, rows, run
-from tiny_models import FAMILIES, write_text
+from tiny_models import SHAPES, write_text
 from written_runs import ReadPage
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHAPES)
 def test_the_held_out_loss_falls_and_the_student_loads(
     teacher: MakeTeacher, text: Path, here: Path, family: str
 ) -> None:
@@ -56,6 +57,27 @@ def test_the_run_folder_holds_configuration_metrics_and_student(teacher: MakeTea
     for name in ("README.md", "distillation.json", "config.json"):
         assert str(text.parent) not in (result.student / name).read_text()
     assert json.loads((result.student / "distillation.json").read_text())["plan"]["relation_heads"] == 6
+
+
+def test_the_card_names_the_rows_of_a_fused_projection_that_weight_decay_alone_has_changed(
+    teacher: MakeTeacher, text: Path, here: Path
+) -> None:
+    config = configure(teacher("modernbert", layers=3), text, relations="qq", steps=3, learning_rate=1e-2, warmup=0)
+    result = run(config)
+    card = (result.student / "README.md").read_text()
+    named = card.partition("These changed by weight decay alone:")[2].strip().splitlines()
+    name = "layers.1.attn.Wqkv.weight"
+    assert named == [f"- `{name}, rows 12 to 23 (key)`", f"- `{name}, rows 24 to 35 (value)`"]
+    assert f"`{name}`" not in card
+    before, after = (
+        new_student(result.plan.student_config, 0).state_dict()[name],
+        load_file(result.student / "model.safetensors")[name],
+    )
+    ratio = after[12:] / before[12:]
+    torch.testing.assert_close(ratio, torch.full_like(ratio, float(ratio.mean())), rtol=1e-4, atol=0)
+    assert 0.999 < float(ratio.mean()) < 1
+    assert not torch.allclose(after[:12], before[:12], atol=1e-3)
+    assert "weight decay alone" not in (run(replace(config, relations="qq,kk,vv")).student / "README.md").read_text()
 
 
 def test_the_learning_rate_warms_up_and_decays_to_nearly_zero(teacher: MakeTeacher, text: Path, here: Path) -> None:

@@ -50,7 +50,7 @@ def loss(folder: Path, family: str, pairs: list[LayerPair]) -> dict[str, float]:
     return {"total": float(found.total.detach()), **{name: float(term) for name, term in found.terms.items()}}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "modernbert"])
 @pytest.mark.parametrize("text", ["4:2,2:1=0.5", "3:2=0.25,2:2=2,4:1", "4:2,4:1=3", "1:2,3:1"])
 def test_the_loss_is_the_weighted_sum_of_the_pairs_alone(teacher: MakeTeacher, family: str, text: str) -> None:
     folder = teacher(family, layers=LAYERS)

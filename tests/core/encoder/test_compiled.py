@@ -20,7 +20,15 @@ from tiny_models import documents, padded
 
 KINDS = ("query", "key", "value", "hidden")
 LAYERS = 3
-FAMILY = "xlm-r"
+GRAPHS = {"xlm-r": 6, "modernbert": 2}
+"""Of XLM-R attention output, intermediate and output, of ModernBERT the feed-forward part (a norm by itself torch does not
+compile): of teacher and student one graph each, which all layers share."""
+
+
+@pytest.fixture(params=GRAPHS)
+def family(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(autouse=True)
@@ -35,17 +43,17 @@ def compiler() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def batches(folder: Path) -> list[PackedTokens]:
+def batches(folder: Path, family: str) -> list[PackedTokens]:
     """Of different numbers of tokens, sequences and lengths."""
-    tokenizer, adapter = AutoTokenizer.from_pretrained(folder), Registry.installed().teachers.get(FAMILY).thing
+    tokenizer, adapter = AutoTokenizer.from_pretrained(folder), Registry.installed().teachers.get(family).thing
     offset = adapter.position_offset(AutoConfig.from_pretrained(folder))
     texts = documents(12)
     parts = (texts[:3], texts[3:4], texts[4:9], texts[9:], texts[:12])
     return [PackedTokens.from_padded(*padded(tokenizer, part), offset) for part in parts]
 
 
-def make_teacher(folder: Path, *, compiled: bool, dtype: torch.dtype = torch.float32) -> Encoder:
-    adapter = Registry.installed().teachers.get(FAMILY).thing
+def make_teacher(folder: Path, family: str, *, compiled: bool, dtype: torch.dtype = torch.float32) -> Encoder:
+    adapter = Registry.installed().teachers.get(family).thing
     config = AutoConfig.from_pretrained(folder)
     # Two layers are looked at, so that one of them is whole and has hooks inside.
     encoder = load_teacher(folder, config, adapter, [2, LAYERS], frozenset(KINDS), dtype=dtype, attention="native")
@@ -54,8 +62,8 @@ def make_teacher(folder: Path, *, compiled: bool, dtype: torch.dtype = torch.flo
     return encoder
 
 
-def make_student(folder: Path, *, compiled: bool) -> Encoder:
-    adapter = Registry.installed().teachers.get(FAMILY).thing
+def make_student(folder: Path, family: str, *, compiled: bool) -> Encoder:
+    adapter = Registry.installed().teachers.get(family).thing
     config = adapter.student_config(AutoConfig.from_pretrained(folder), StudentShape(2, 12, 3))
     encoder = student_encoder(new_student(config, seed=1), adapter, [2], frozenset(KINDS[:3]), attention="native")
     if compiled:
@@ -64,12 +72,12 @@ def make_student(folder: Path, *, compiled: bool) -> Encoder:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_compiled_teacher_gives_the_same_states(teacher: MakeTeacher, dtype: torch.dtype) -> None:
-    folder = teacher(FAMILY, layers=LAYERS)
-    plain, compiled = (make_teacher(folder, compiled=on, dtype=dtype) for on in (False, True))
+def test_a_compiled_teacher_gives_the_same_states(teacher: MakeTeacher, family: str, dtype: torch.dtype) -> None:
+    folder = teacher(family, layers=LAYERS)
+    plain, compiled = (make_teacher(folder, family, compiled=on, dtype=dtype) for on in (False, True))
     tolerance = 1e-5 if dtype == torch.float32 else 5e-2
     with torch.no_grad():
-        for batch in batches(folder):
+        for batch in batches(folder, family):
             expected, found = plain(batch), compiled(batch)
             for layer in (2, LAYERS):
                 for kind in KINDS:
@@ -78,10 +86,10 @@ def test_a_compiled_teacher_gives_the_same_states(teacher: MakeTeacher, dtype: t
                     )
 
 
-def test_a_compiled_student_has_the_same_gradients_under_the_same_names(teacher: MakeTeacher) -> None:
-    folder = teacher(FAMILY, layers=LAYERS)
-    plain, compiled = (make_student(folder, compiled=on).eval() for on in (False, True))
-    for batch in batches(folder):
+def test_a_compiled_student_has_the_same_gradients_under_the_same_names(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    plain, compiled = (make_student(folder, family, compiled=on).eval() for on in (False, True))
+    for batch in batches(folder, family):
         for student in (plain, compiled):
             states = student(batch)[2]
             sum(states.require(kind).square().sum() for kind in KINDS[:3]).backward()
@@ -92,26 +100,25 @@ def test_a_compiled_student_has_the_same_gradients_under_the_same_names(teacher:
         torch.testing.assert_close(found[name].grad, parameter.grad, rtol=1e-4, atol=1e-4)
 
 
-def test_nothing_is_compiled_again_for_a_batch_of_other_lengths(teacher: MakeTeacher) -> None:
-    folder = teacher(FAMILY, layers=LAYERS)
-    ours, theirs = make_student(folder, compiled=True).train(), make_teacher(folder, compiled=True)
+def test_nothing_is_compiled_again_for_a_batch_of_other_lengths(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    ours, theirs = make_student(folder, family, compiled=True).train(), make_teacher(folder, family, compiled=True)
     counters = torch._dynamo.utils.counters
     counters.clear()
     graphs = []
-    for batch in batches(folder):
+    for batch in batches(folder, family):
         with torch.no_grad():
             theirs(batch)
         with torch.autocast("cpu", torch.bfloat16):
             states = ours(batch)[2]
         states.require("query").float().sum().backward()
         graphs.append(counters["stats"]["unique_graphs"])
-    # Attention output, intermediate and output: of teacher and student one graph each, which all layers share.
-    assert graphs == [6] * len(graphs)
+    assert graphs == [GRAPHS[family]] * len(graphs)
 
 
-def test_dropout_of_a_compiled_student_is_that_of_its_seed(teacher: MakeTeacher) -> None:
-    folder = teacher(FAMILY, layers=LAYERS)
-    student, batch = make_student(folder, compiled=True).train(), batches(folder)[0]
+def test_dropout_of_a_compiled_student_is_that_of_its_seed(teacher: MakeTeacher, family: str) -> None:
+    folder = teacher(family, layers=LAYERS)
+    student, batch = make_student(folder, family, compiled=True).train(), batches(folder, family)[0]
     drawn = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)

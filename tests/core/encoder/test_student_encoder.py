@@ -12,7 +12,7 @@ from conftest import MakeTeacher
 from reldistill import PackedTokens, Registry, StudentShape, relation_loss
 from reldistill.distillation.student import new_student, write_student
 from reldistill.encoder import load_teacher, student_encoder
-from tiny_models import FAMILIES, documents, padded
+from tiny_models import SHAPES, adapter_of, documents, padded
 
 REGISTRY = Registry.installed()
 NINE = [provided.thing for provided in REGISTRY.relations]
@@ -20,16 +20,16 @@ SHAPE = StudentShape(layers=2, hidden_size=12, attention_heads=3)
 
 
 def make_student(folder: Path, family: str) -> PreTrainedModel:
-    adapter = REGISTRY.teachers.get(family).thing
+    adapter = adapter_of(family)
     return new_student(adapter.student_config(AutoConfig.from_pretrained(folder), SHAPE), seed=1)
 
 
 @pytest.mark.parametrize("relation", NINE, ids=lambda relation: relation.name)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHAPES)
 def test_each_relation_alone_gives_every_trained_parameter_a_gradient(
     teacher: MakeTeacher, family: str, relation: object
 ) -> None:
-    folder, adapter = teacher(family, layers=3), REGISTRY.teachers.get(family).thing
+    folder, adapter = teacher(family, layers=3), adapter_of(family)
     chosen = REGISTRY.relations.get(relation.name).thing  # type: ignore[attr-defined]
     config, tokenizer = AutoConfig.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     model = make_student(folder, family)
@@ -60,11 +60,11 @@ def test_what_is_not_reached_is_frozen_and_listed(teacher: MakeTeacher) -> None:
     }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SHAPES)
 def test_a_written_student_has_all_its_tensors_as_trained(teacher: MakeTeacher, family: str, tmp_path: Path) -> None:
     folder = teacher(family, layers=3)
     model, tokenizer = make_student(folder, family), AutoTokenizer.from_pretrained(folder)
-    encoder = student_encoder(model, REGISTRY.teachers.get(family).thing, [2], frozenset({"query"}))
+    encoder = student_encoder(model, adapter_of(family), [2], frozenset({"query"}))
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.add_(0.25)

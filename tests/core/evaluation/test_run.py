@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from conftest import MakeTeacher
 from reldistill import DataError, Registry, ReldistillError, UsageError
+from reldistill.config import EvalConfig
 from reldistill.errors import Stopped
 from reldistill.evaluation import unfinished
 from reldistill.evaluation.cells import CellResult
-from reldistill.evaluation.config import EvalConfig
 from reldistill.evaluation.reporter import EvalReporter
 from reldistill.evaluation.run import EvalResult, evaluate
 from reldistill.file_lock import claim
@@ -75,9 +75,18 @@ def test_each_cell_is_fine_tuned_and_the_result_says_what_was_chosen_how_and_fro
     assert all(len(cell["losses"]) == 2 for cell in content["grid"])
 
 
-def test_a_model_learns_what_can_be_learned(config: EvalConfig, here: Path) -> None:
+@pytest.mark.parametrize("family", ["bert", "camembert", "modernbert"])
+def test_a_model_learns_what_can_be_learned(config: EvalConfig, teacher: MakeTeacher, here: Path, family: str) -> None:
     more = write_rte(here / "more", train=96, dev=24)
-    one = replace(config, data_dir=str(more), learning_rates=(2e-3,), epochs=(16,), seeds=(1,), max_length=60)
+    one = replace(
+        config,
+        model=str(teacher(family)),
+        data_dir=str(more),
+        learning_rates=(2e-3,),
+        epochs=(16,),
+        seeds=(1,),
+        max_length=60,
+    )
     result = run("rte", one)
     assert result.content["scores"]["dev"]["accuracy"]["median"] > 90
 

@@ -22,7 +22,7 @@ def result_of(folder: Path, model: Path) -> ResultFile:
     return read_result(write_result(folder / "mrpc", "mrpc", MRPC, model={"path": str(model)}))
 
 
-@pytest.mark.parametrize("family", ["bert", "xlm-r"])
+@pytest.mark.parametrize("family", ["bert", "xlm-r", "modernbert"])
 def test_a_small_model_is_faster_and_the_protocol_is_told(tmp_path: Path, family: str) -> None:
     model = make_teacher(tmp_path / "model", family, positions=8)
     before = torch.get_rng_state()

@@ -324,11 +324,12 @@ def test_another_form_is_a_usage_error(spec: str) -> None:
 
 
 def test_default_text_is_pinned_and_reads_back() -> None:
-    for family in ("bert", "roberta", "xlm-r", "something else"):
+    for family in ("bert", "roberta", "xlm-r", "camembert", "something else"):
         source = default_text(family)
         assert source.revision == WIKIPEDIA_REVISION
         assert parse_hub_text(str(source)).configs == source.configs
     assert default_text("bert").configs == ("20231101.en",)
+    assert default_text("camembert").configs == ("20231101.fr",)
     assert len(default_text("xlm-r").configs) == 15
     assert default_text("xlm-r").exponent == 0.3
     assert {f"20231101.{language}" for language in ("en", "ar", "de", "es", "hi", "vi", "zh")} <= set(

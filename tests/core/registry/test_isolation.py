@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from conftest import MakeTeacher
 from hostile_plugins import GOOD_RELATION, PluginFolder
-from reldistill import PluginError, Registry, UsageError
+from reldistill import PLUGIN_API, PluginError, Registry, UsageError
 from reldistill_cli.main import app
 
 BUILT_IN = ["qq", "kk", "vv", "qk", "kq", "qv", "vq", "kv", "vk"]
@@ -49,6 +50,9 @@ class Relation:
 class Unhashable(Relation):
     name: str = "r"
     needs: frozenset[str] = frozenset({{"query"}})
+
+class Pair(PairRelation):
+    def logits(self, states, relation_heads): ...
 
 class Strategy:
     name = "s"
@@ -166,6 +170,7 @@ def test_a_hook_with_arguments_is_told_so(plugins: PluginFolder) -> None:
         ("relations", "[Relation(needs=frozenset({'attention'}))]", "got frozenset({'attention'})"),
         ("relations", "[PairRelation('r', 'query', 'hidden')]", "'hidden' is not a projection"),
         ("relations", "[Strategy()]", "relation 's': needs must be"),
+        ("relations", "[Pair('r', 'query', 'key')]", "is a PairRelation with logits of its own"),
         ("relations", "[Relation(), Relation()]", "broken provides two of the relation 'r'"),
         ("layer_strategies", "[Strategy()]", "layer strategy 's' has no pairs(context)"),
         ("teachers", "[Strategy()]", "teacher adapter 's': model_types must be a non-empty frozenset of str, got None"),
@@ -331,3 +336,50 @@ def test_help_and_the_list_of_plugins_import_no_plugin_and_no_torch(
     assert child.stderr.strip() == ""
     assert not marker.exists()
     assert arguments[0] != "plugins" or "marked" in child.stdout
+
+
+# ---- the plugin API -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stated", ["", f"reldistill_api = {PLUGIN_API}\n", "reldistill_api = None\n"])
+def test_a_plugin_of_this_api_or_one_that_states_none_is_loaded(plugins: PluginFolder, stated: str) -> None:
+    plugins.add("sound", stated + GOOD_RELATION.format(name="fine"))
+    registry, warnings = load()
+    assert "fine" in registry.relations.names()
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        (
+            str(PLUGIN_API + 1),
+            f"it was written for plugin API {PLUGIN_API + 1}, reldistill {version('reldistill')} has {PLUGIN_API}: install a "
+            "newer reldistill, or an older broken",
+        ),
+        (
+            "0",
+            f"it was written for plugin API 0, reldistill {version('reldistill')} supports 1 to {PLUGIN_API}: install a newer "
+            "broken, or an older reldistill",
+        ),
+        (
+            "'1'",
+            "TypeError: reldistill_api must be the number of the plugin API that it was written for, for example 1, got '1'",
+        ),
+        ("1.0", "got 1.0"),
+        ("True", "got True"),
+    ],
+)
+def test_a_plugin_of_another_api_is_left_out_with_advice(plugins: PluginFolder, stated: str, said: str) -> None:
+    # Nothing else of it is looked at: of another API, a hook may be unknown here.
+    assert said in reason(plugins, f"reldistill_api = {stated}\n{MISSPELT}")
+
+
+def test_a_plugin_of_another_api_ends_a_run_that_asks_for_it(
+    plugins: PluginFolder, teacher: MakeTeacher, text: Path
+) -> None:
+    plugins.add("newer", f"reldistill_api = {PLUGIN_API + 1}\n" + GOOD_RELATION.format(name="wanted"))
+    outcome = CliRunner().invoke(app, distil(teacher("bert"), text, "--relations", "wanted"))
+    assert outcome.exit_code == 4
+    assert outcome.stderr.count("error: ") == 1
+    assert "install a newer reldistill" in outcome.stderr.partition("error: ")[2]

@@ -11,7 +11,7 @@ from datasets import Dataset
 
 from conftest import MakeTeacher
 from reldistill import DataError, Registry
-from reldistill.evaluation.config import EvalConfig
+from reldistill.config import EvalConfig
 from reldistill.evaluation.data import DataSource
 from reldistill.evaluation.question_answering.mlqa_score import mlqa_scores
 from reldistill.evaluation.question_answering.squad_file import read_questions
@@ -49,7 +49,7 @@ def config(model: Path, data: Path, **options: Any) -> EvalConfig:
     return EvalConfig(model=str(model), data_dir=str(data), **(given | options))
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-r"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-r", "modernbert"])
 def test_the_scores_of_squad2_are_the_official_ones_of_the_files_that_are_written(
     family: str, teacher: MakeTeacher, squad: Path
 ) -> None:

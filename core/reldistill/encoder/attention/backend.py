@@ -23,7 +23,8 @@ __all__ = ["Backend", "PackedAttention"]
 PackedAttention = Callable[[Tensor, Tensor, Tensor, Packing, float, float], Tensor]
 """``(query, key, value, packing, scale, dropout)``: ``[1, h, T, d]`` each in, ``[1, T, h, d]`` out.
 
-No sequence sees another. ``scale`` multiplies the logits; ``dropout`` falls on the probabilities, 0 outside training.
+No sequence sees another, and with ``packing.reach`` no token one that is further away. ``scale`` multiplies the logits;
+``dropout`` falls on the probabilities, 0 outside training.
 """
 
 
@@ -67,6 +68,9 @@ class Backend:
                 f"packed attention needs the keyword {PACKING} and no mask: without them sequences would see each other"
             )
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        # A layer's window comes as the number of tokens that one sees to one side, itself among them.
+        window: int | None = kwargs.get("sliding_window")
+        packing = packing.within(None if window is None else window - 1)
         return self.attend(query, key, value, packing, scale, dropout), None
 
 

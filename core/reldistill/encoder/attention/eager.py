@@ -21,6 +21,10 @@ def plain_attention(
     """softmax(QKᵀ · scale) V of each sequence. Shapes: :data:`reldistill.encoder.attention.backend.PackedAttention`."""
     outputs = []
     for q, k, v in zip(*(tensor.split(packing.lengths, dim=2) for tensor in (query, key, value)), strict=True):
-        probabilities = torch.softmax(q @ k.mT * scale, dim=-1)
+        logits = q @ k.mT * scale
+        if packing.reach is not None:
+            place = torch.arange(logits.shape[-1], device=logits.device)
+            logits = logits.masked_fill((place[:, None] - place).abs() > packing.reach, float("-inf"))
+        probabilities = torch.softmax(logits, dim=-1)
         outputs.append((drop(probabilities, dropout) @ v).transpose(1, 2))
     return torch.cat(outputs, dim=1)

@@ -39,8 +39,9 @@ class VarlenOperator(Protocol):
         *,
         dropout_p: float,
         softmax_scale: float,
+        window_size: tuple[int, int] = (-1, -1),
     ) -> Tensor:
-        """``cu_seqlens``: int32 ``[S + 1]`` on the device."""
+        """``cu_seqlens``: int32 ``[S + 1]`` on the device. ``window_size``: how far a token sees to the left and right, -1: all."""
 
 
 def flash_attn_varlen() -> VarlenOperator:
@@ -55,7 +56,10 @@ def flash_attention_by(load: Callable[[], VarlenOperator]) -> PackedAttention:
     def attend(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
         ends, longest = packing.cu_seqlens, packing.longest
         q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-        return load()(q, k, v, ends, ends, longest, longest, dropout_p=dropout, softmax_scale=scale)[None]
+        window = (-1, -1) if packing.reach is None else (packing.reach, packing.reach)
+        return load()(
+            q, k, v, ends, ends, longest, longest, dropout_p=dropout, softmax_scale=scale, window_size=window
+        )[None]
 
     return attend
 

@@ -34,7 +34,7 @@ def native_attention(
     """
     heads, width = query.shape[1], query.shape[3]
     rows = (state.transpose(1, 2).reshape(-1, heads * width) for state in (query, key, value))
-    output: Tensor = _NativeAttention.apply(*rows, packing.lengths, heads, scale, dropout)
+    output: Tensor = _NativeAttention.apply(*rows, packing.lengths, heads, scale, dropout, packing.reach)
     return output.view(1, -1, heads, width)
 
 
@@ -58,12 +58,19 @@ class _NativeAttention(torch.autograd.Function):
         heads: int,
         scale: float,
         dropout: float,
+        reach: int | None,
     ) -> Tensor:
         inputs = [state.contiguous() for state in (query, key, value)]
         output = torch.empty_like(inputs[0])
         log_sums = torch.empty(len(query), heads)
         seed = native_seed() if dropout else 0
-        ctx.settings = {"scale": scale, "dropout": dropout, "seed": seed, "threads": torch.get_num_threads()}
+        ctx.settings = {
+            "scale": scale,
+            "dropout": dropout,
+            "seed": seed,
+            "reach": reach,
+            "threads": torch.get_num_threads(),
+        }
         ctx.lengths, ctx.heads = lengths, heads
         arrays = [native_array(state) for state in inputs]
         attention_forward(lengths, heads, arrays, native_array(output), log_sums.numpy(), **ctx.settings)
@@ -85,4 +92,4 @@ class _NativeAttention(torch.autograd.Function):
             [native_array(gradient) for gradient in gradients],
             **ctx.settings,
         )
-        return *gradients, None, None, None, None
+        return *gradients, None, None, None, None, None

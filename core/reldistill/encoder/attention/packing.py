@@ -1,4 +1,4 @@
-"""How the packed tokens of a batch fall into sequences, as the attention backends need it.
+"""How the packed tokens of a batch fall into sequences, and how far a token sees in its own, as the backends need it.
 
 Shape letters: T tokens of the batch, S sequences.
 """
@@ -28,11 +28,13 @@ Made = TypeVar("Made")
 class Packing:
     """Made once for each forward pass, so that all layers share what a backend derives from it.
 
-    ``lengths`` of the S sequences are on the host, ``cu_seqlens`` (int32 ``[S + 1]``, from 0 to T) on the device.
+    ``lengths`` of the S sequences are on the host, ``cu_seqlens`` (int32 ``[S + 1]``, from 0 to T) on the device. With
+    ``reach`` a token sees no token of its sequence that is further away, on either side; without, all of them.
     """
 
     lengths: tuple[int, ...]
     cu_seqlens: Tensor
+    reach: int | None = None
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -44,6 +46,12 @@ class Packing:
     def longest(self) -> int:
         """The length of the longest sequence; 0 where there is none."""
         return max(self.lengths, default=0)
+
+    def within(self, reach: int | None) -> Packing:
+        """The same sequences with a window, one object for all layers of that reach; without one where none is so long."""
+        if reach is None or reach >= self.longest - 1:
+            return self
+        return self.once(("within", reach), lambda: Packing(self.lengths, self.cu_seqlens, reach))
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` gives, made at the first call with this key."""

@@ -29,11 +29,12 @@ __all__ = ["attention_by_runs", "sdpa", "varlen_attention"]
 
 
 def sdpa(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
-    """Variable-length attention where torch has it, else :func:`attention_by_runs`.
+    """Variable-length attention where torch has it, else, and with a window, :func:`attention_by_runs`.
 
     Shapes: :data:`reldistill.encoder.attention.backend.PackedAttention`.
     """
-    if dropout == 0 and query.device.type == "cuda" and _varlen_runs(query.device, query.dtype, query.shape[-1]):
+    whole = packing.reach is None and dropout == 0
+    if whole and query.device.type == "cuda" and _varlen_runs(query.device, query.dtype, query.shape[-1]):
         return varlen_attention(query, key, value, packing, scale, dropout)
     return attention_by_runs(query, key, value, packing, scale, dropout)
 
@@ -41,7 +42,8 @@ def sdpa(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: flo
 def attention_by_runs(
     query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float
 ) -> Tensor:
-    """One call for each run of neighbours of equal length, a batch ``[s, h, n, d]`` without padding.
+    """One call for each run of neighbours of equal length, a batch ``[s, h, n, d]`` without padding; of a window the mask is
+    made for each length.
 
     Batches come longest first, so equal lengths are neighbours. The rows are split rather than sliced: the backward
     of a slice fills a tensor of all T tokens with zeros, for each slice anew, that of a split joins once.
@@ -51,7 +53,7 @@ def attention_by_runs(
     outputs = []
     for run, *parts in zip(runs, *(tensor.split(tokens, dim=2) for tensor in (query, key, value)), strict=True):
         q, k, v = (part[0].unflatten(1, run).transpose(0, 1) for part in parts)
-        output = scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
+        output = scaled_dot_product_attention(q, k, v, _band(packing, run[1], q.device), dropout_p=dropout, scale=scale)
         outputs.append(output.transpose(1, 2).flatten(0, 1))
     return (outputs[0] if len(outputs) == 1 else torch.cat(outputs))[None]
 
@@ -66,6 +68,19 @@ def varlen_attention(
     q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     output: Tensor = varlen_attn(q, k, v, ends, ends, longest, longest, scale=scale)
     return output[None]
+
+
+def _band(packing: Packing, length: int, device: torch.device) -> Tensor | None:
+    """``[n, n]``, true where a token sees another; None where each sees all."""
+    reach = packing.reach
+    if reach is None or reach >= length - 1:
+        return None
+
+    def make() -> Tensor:
+        place = torch.arange(length, device=device)
+        return (place[:, None] - place).abs() <= reach
+
+    return packing.once(("band", length), make)
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from reldistill.encoder.attention.sdpa import attention_by_runs
 from reldistill.encoder.attention.trial import trial
 from reldistill.encoder.attention.xformers_library import load_xformers
 
@@ -49,9 +50,15 @@ class MemoryEfficientOperator:
 
 
 def attention_by(operator: Operator) -> PackedAttention:
-    """The attention that this operator computes. Its mask is made once for all layers of a forward pass."""
+    """The attention that this operator computes. Its mask is made once for all layers of a forward pass.
+
+    It has no block-diagonal mask with a window to both sides: where a sequence is longer than a layer's window, that layer
+    is computed by :func:`reldistill.encoder.attention.sdpa.attention_by_runs`.
+    """
 
     def attend(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float, dropout: float) -> Tensor:
+        if packing.reach is not None:
+            return attention_by_runs(query, key, value, packing, scale, dropout)
         mask = packing.once(attend, lambda: operator.mask(packing.lengths, query.device))
         q, k, v = (tensor.transpose(1, 2) for tensor in (query, key, value))
         return operator.attend(q, k, v, mask, dropout, scale)

@@ -12,7 +12,7 @@ use crate::dropout::Dropout;
 use crate::exponential::exponential;
 use crate::instruction_set::Work;
 use crate::panels::{Layouts, Panels, Place};
-use crate::products::{LANES, NO_TOKEN, STRIP_BYTES, add_to_left, add_to_right, logits};
+use crate::products::{LANES, add_to_left, add_to_right, logits};
 use crate::threads::deal;
 use crate::values::{Output, Values, ValuesMut};
 use crate::vector::{Instructions, Vector};
@@ -78,7 +78,7 @@ impl Work for Backward<'_, '_> {
         out.fill::<ROWS>(slope, place, Layouts { left: Some(1.0), columns: false, rows: true, slopes: false });
 
         let padded = tokens.next_multiple_of(LANES);
-        let strip = (STRIP_BYTES / (2 * size_of::<f32>() * padded) / ROWS * ROWS).clamp(ROWS, padded);
+        let strip = attention.strip::<ROWS>(padded, 2);
         for map in [&mut *map, &mut *slopes] {
             map.resize(map.len().max(strip * padded), 0.0);
         }
@@ -87,19 +87,21 @@ impl Work for Backward<'_, '_> {
         let mut row_of_output = vec![0.0; width];
         while first < padded {
             let end = (first + strip).min(padded);
-            let map = &mut map[..(end - first) * padded];
-            let slopes = &mut slopes[..(end - first) * padded];
-            logits::<I::Wide, ROWS>(&query.left[first * width..end * width], &key.columns, padded, 0, padded, map);
-            logits::<I::Wide, ROWS>(&out.left[first * width..end * width], &value.columns, padded, 0, padded, slopes);
+            let seen = attention.columns(&(first..end), padded);
+            let (from, block) = (seen.start, seen.len());
+            let map = &mut map[..(end - first) * block];
+            let slopes = &mut slopes[..(end - first) * block];
+            logits::<I::Wide, ROWS>(&query.left[first * width..end * width], &key.columns, padded, from, block, map);
+            logits::<I::Wide, ROWS>(&out.left[first * width..end * width], &value.columns, padded, from, block, slopes);
             for row in first..end {
-                let map = &mut map[(row - first) * padded..][..padded];
-                let slopes = &mut slopes[(row - first) * padded..][..padded];
+                let map = &mut map[(row - first) * block..][..block];
+                let slopes = &mut slopes[(row - first) * block..][..block];
                 if row >= tokens {
                     map.fill(0.0);
                     slopes.fill(0.0);
                     continue;
                 }
-                map[tokens..].fill(NO_TOKEN);
+                attention.hide(row, tokens, from, map);
                 output.read(place.row(row), &mut row_of_output);
                 let mut mean = 0.0;
                 for k in 0..width {
@@ -107,13 +109,13 @@ impl Work for Backward<'_, '_> {
                 }
                 let number = (start + row) * attention.heads + head;
                 let of_row = Row { log_sum: log_sums[number], mean, scale: attention.scale };
-                of_row.slopes::<I::Wide>(map, slopes, &dropout, number);
+                of_row.slopes::<I::Wide>(map, slopes, from, &dropout, number);
             }
-            let (strip, columns) = (first * wide..end * wide, padded);
+            let (strip, seen) = (first * wide..end * wide, seen.start * wide..seen.end * wide);
             // The map now holds what the values were averaged with, the other one the gradient of the logits.
-            add_to_right::<I, ROWS>(map, columns, &out.rows[strip.clone()], wide, &mut value.slopes);
-            add_to_left::<I, ROWS>(slopes, columns, &key.rows, wide, &mut query.slopes[strip.clone()]);
-            add_to_right::<I, ROWS>(slopes, columns, &query.rows[strip], wide, &mut key.slopes);
+            add_to_right::<I, ROWS>(map, block, &out.rows[strip.clone()], wide, &mut value.slopes[seen.clone()]);
+            add_to_left::<I, ROWS>(slopes, block, &key.rows[seen.clone()], wide, &mut query.slopes[strip.clone()]);
+            add_to_right::<I, ROWS>(slopes, block, &query.rows[strip], wide, &mut key.slopes[seen]);
             first = end;
         }
         let panels: [&Panels; 3] = [query, key, value];
@@ -136,16 +138,17 @@ struct Row {
 }
 
 impl Row {
-    /// `map`, logits, becomes `P · D`; `slopes`, `dOut · Vᵀ`, becomes `scale · dS`.
+    /// Of the columns from `first` on: `map`, logits, becomes `P · D`; `slopes`, `dOut · Vᵀ`, becomes `scale · dS`.
     #[inline(always)]
-    fn slopes<V: Vector>(&self, map: &mut [f32], slopes: &mut [f32], dropout: &Dropout, number: usize) {
+    fn slopes<V: Vector>(&self, map: &mut [f32], slopes: &mut [f32], first: usize, dropout: &Dropout, number: usize) {
         let (log_sum, mean, kept) = (V::splat(self.log_sum), V::splat(self.mean), V::splat(dropout.kept));
         let key = dropout.key(number);
         for piece in 0..map.len() / V::LANES {
             let at = piece * V::LANES;
             let (map, slopes) = (&mut map[at..], &mut slopes[at..]);
             let p = exponential(V::load(map).subtract(log_sum));
-            let factor = if dropout.threshold == 0 { kept } else { kept.kept(key, at as u32, dropout.threshold) };
+            let factor =
+                if dropout.threshold == 0 { kept } else { kept.kept(key, (first + at) as u32, dropout.threshold) };
             p.multiply(factor).store(map);
             let slope = V::load(slopes).multiply(factor).subtract(mean);
             p.multiply(V::splat(self.scale)).multiply(slope).store(slopes);

@@ -5,7 +5,7 @@ use crate::dropout::Dropout;
 use crate::exponential::exponential;
 use crate::instruction_set::Work;
 use crate::panels::{Layouts, Place};
-use crate::products::{LANES, NO_TOKEN, STRIP_BYTES, add_to_left, logits, most};
+use crate::products::{LANES, NO_TOKEN, add_to_left, logits, most};
 use crate::threads::deal;
 use crate::values::{Output, ValuesMut};
 use crate::vector::{Instructions, Vector};
@@ -59,28 +59,31 @@ impl Work for Forward<'_, '_> {
         value.fill::<ROWS>(&inputs.value, place, Layouts { rows: true, slopes: true, ..nothing });
 
         let padded = tokens.next_multiple_of(LANES);
-        let strip = (STRIP_BYTES / (size_of::<f32>() * padded) / ROWS * ROWS).clamp(ROWS, padded);
+        let strip = attention.strip::<ROWS>(padded, 1);
         map.resize(map.len().max(strip * padded), 0.0);
         let dropout = Dropout::new(attention.dropout, attention.seed);
         let (width, mut first) = (attention.width, 0);
         while first < padded {
             let end = (first + strip).min(padded);
-            let map = &mut map[..(end - first) * padded];
-            logits::<I::Wide, ROWS>(&query.left[first * width..end * width], &key.columns, padded, 0, padded, map);
+            let columns = attention.columns(&(first..end), padded);
+            let (from, block) = (columns.start, columns.len());
+            let map = &mut map[..(end - first) * block];
+            logits::<I::Wide, ROWS>(&query.left[first * width..end * width], &key.columns, padded, from, block, map);
             for row in first..end {
-                let line = &mut map[(row - first) * padded..][..padded];
+                let line = &mut map[(row - first) * block..][..block];
                 if row >= tokens {
                     line.fill(0.0);
                     continue;
                 }
-                line[tokens..].fill(NO_TOKEN);
+                attention.hide(row, tokens, from, line);
                 let number = (start + row) * attention.heads + head;
-                let log_sum = probabilities::<I::Wide>(line, &dropout, number);
+                let log_sum = probabilities::<I::Wide>(line, from, &dropout, number);
                 // SAFETY: this row belongs to this head of this sequence, which no other thread holds.
                 unsafe { log_sums.write(number, &[log_sum]) };
             }
-            let at = first * value.padded_width..end * value.padded_width;
-            add_to_left::<I, ROWS>(map, padded, &value.rows, value.padded_width, &mut value.slopes[at]);
+            let wide = value.padded_width;
+            let right = &value.rows[columns.start * wide..columns.end * wide];
+            add_to_left::<I, ROWS>(map, block, right, wide, &mut value.slopes[first * wide..end * wide]);
             first = end;
         }
         for token in 0..tokens {
@@ -90,9 +93,9 @@ impl Work for Forward<'_, '_> {
     }
 }
 
-/// A row of logits becomes what is left of its probabilities; gives the logarithm of the sum of its exponentials.
+/// A row of logits, of the columns from `first` on, becomes what is left of its probabilities; gives the logarithm of the sum of its exponentials.
 #[inline(always)]
-fn probabilities<V: Vector>(line: &mut [f32], dropout: &Dropout, number: usize) -> f32 {
+fn probabilities<V: Vector>(line: &mut [f32], first: usize, dropout: &Dropout, number: usize) -> f32 {
     let shift = most::<V>(line, NO_TOKEN);
     let mut sum = V::splat(0.0);
     for piece in 0..line.len() / V::LANES {
@@ -113,7 +116,7 @@ fn probabilities<V: Vector>(line: &mut [f32], dropout: &Dropout, number: usize) 
         for piece in 0..line.len() / V::LANES {
             let at = piece * V::LANES;
             let line = &mut line[at..];
-            V::load(line).multiply(factor).kept(key, at as u32, dropout.threshold).store(line);
+            V::load(line).multiply(factor).kept(key, (first + at) as u32, dropout.threshold).store(line);
         }
     }
     shift + sum.ln()

@@ -10,9 +10,15 @@ mod forward;
 pub use backward::attention_backward;
 pub use forward::attention_forward;
 
+use std::ops::Range;
+
 use crate::Error;
 use crate::panels::Panels;
+use crate::products::{LANES, NO_TOKEN, STRIP_BYTES};
 use crate::values::Values;
+
+/// Of a strip of a map with a window: more rows have more columns that only some of them see.
+const ROWS_OF_A_WINDOW: usize = 64;
 
 /// What attention is computed with, beside its inputs `[tokens, heads · width]`.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,8 @@ pub struct Attention<'a> {
     pub dropout: f32,
     /// Which ones are dropped.
     pub seed: u64,
+    /// How far a token sees to either side within its sequence; all of it where there is none.
+    pub reach: Option<usize>,
 }
 
 /// Query, key and value, all of one size.
@@ -74,6 +82,31 @@ impl Attention<'_> {
             start += tokens;
         }
         found
+    }
+
+    /// Rows of so many maps that are computed at a time: what fits the cache, and with a window no more than it pays for.
+    #[inline(always)]
+    fn strip<const ROWS: usize>(&self, padded: usize, maps: usize) -> usize {
+        let fitting = (STRIP_BYTES / (maps * size_of::<f32>() * padded) / ROWS * ROWS).clamp(ROWS, padded);
+        if self.reach.is_some() { fitting.min(ROWS_OF_A_WINDOW) } else { fitting }
+    }
+
+    /// The columns that tokens of these rows may see, filled up to whole vectors.
+    #[inline(always)]
+    fn columns(&self, rows: &Range<usize>, padded: usize) -> Range<usize> {
+        let Some(reach) = self.reach else { return 0..padded };
+        let end = rows.end.saturating_add(reach).min(padded).next_multiple_of(LANES);
+        rows.start.saturating_sub(reach) / LANES * LANES..end
+    }
+
+    /// Takes out of a row of logits, of the columns from `first` on, those that its token does not see, padding among them.
+    #[inline(always)]
+    fn hide(&self, row: usize, tokens: usize, first: usize, logits: &mut [f32]) {
+        let reach = self.reach.unwrap_or(tokens);
+        let (from, end) =
+            (row.saturating_sub(reach).max(first), row.saturating_add(reach).saturating_add(1).min(tokens));
+        logits[end - first..].fill(NO_TOKEN);
+        logits[..from - first].fill(NO_TOKEN);
     }
 
     fn check(&self, inputs: &Inputs<'_>) -> Result<(), Error> {

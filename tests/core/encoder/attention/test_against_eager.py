@@ -21,6 +21,7 @@ from reldistill.encoder.attention import PackedAttention, Packing
 from reldistill.encoder.attention import sdpa as sdpa_file
 from reldistill.encoder.attention.eager import plain_attention
 from reldistill.encoder.attention.flash import flash_attention_by
+from reldistill.encoder.attention.native import native_attention
 from reldistill.encoder.attention.sdpa import attention_by_runs, sdpa, varlen_attention
 from reldistill.encoder.attention.xformers import attention_by
 from tiny_models import FAMILIES, documents, padded
@@ -32,14 +33,16 @@ Heads = tuple[Tensor, Tensor, Tensor]
 
 def plain_varlen(
     q: Tensor, k: Tensor, v: Tensor, cu_seqlens_q: Tensor, cu_seqlens_k: Tensor, max_seqlen_q: int, max_seqlen_k: int,
-    *, dropout_p: float, softmax_scale: float,
+    *, dropout_p: float, softmax_scale: float, window_size: tuple[int, int] = (-1, -1),
 ) -> Tensor:  # fmt: skip
     """flash-attn's signature, ``[T, h, d]`` each, with the plain attention; what it is told must fit together."""
     assert torch.equal(cu_seqlens_q, cu_seqlens_k)
     lengths = tuple(cu_seqlens_q.diff().tolist())
     assert max_seqlen_q == max_seqlen_k == max(lengths)
     query, key, value = (tensor.transpose(0, 1)[None] for tensor in (q, k, v))
-    return plain_attention(query, key, value, Packing.of(lengths), softmax_scale, dropout_p)[0]
+    assert window_size[0] == window_size[1]
+    packing = Packing.of(lengths).within(None if window_size == (-1, -1) else window_size[0])
+    return plain_attention(query, key, value, packing, softmax_scale, dropout_p)[0]
 
 
 BACKENDS = {
@@ -68,6 +71,54 @@ def test_values_and_gradients_equal_the_plain_ones(attend: PackedAttention, leng
     torch.testing.assert_close(found, expected)
     gradients, plain = (torch.autograd.grad(output, states, towards) for output in (found, expected))
     torch.testing.assert_close(gradients, plain)
+
+
+def masked_attention(states: Heads, lengths: tuple[int, ...], reach: int, scale: float) -> Tensor:
+    """One softmax over all tokens of the batch, with a mask that says which of them see each other."""
+    query, key, value = states
+    sequence = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    place = torch.arange(sum(lengths))
+    seen = (sequence[:, None] == sequence) & ((place[:, None] - place).abs() <= reach)
+    logits = (query @ key.mT * scale).masked_fill(~seen, float("-inf"))
+    return (logits.softmax(-1) @ value).transpose(1, 2)
+
+
+@pytest.mark.parametrize(
+    "attend", [*BACKENDS.values(), plain_attention, native_attention], ids=[*BACKENDS, "eager", "native"]
+)
+@pytest.mark.parametrize("reach", [0, 1, 3, 6, 12, 50])
+@pytest.mark.parametrize("lengths", RAGGED, ids=str)
+def test_a_window_is_the_mask_of_those_within_reach(
+    attend: PackedAttention, lengths: tuple[int, ...], reach: int
+) -> None:
+    dtype = torch.float32 if attend is native_attention else torch.float64
+    states, scale = random_heads(lengths, dtype=dtype), 0.37
+    towards = torch.randn(1, sum(lengths), HEADS, WIDTH, dtype=dtype)
+    found = attend(*states, Packing.of(lengths).within(reach), scale, 0.0)
+    expected = masked_attention(states, lengths, reach, scale)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    gradients, plain = (torch.autograd.grad(output, states, towards) for output in (found, expected))
+    torch.testing.assert_close(gradients, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "attend", [*BACKENDS.values(), plain_attention, native_attention], ids=[*BACKENDS, "eager", "native"]
+)
+def test_dropout_falls_on_the_probabilities_within_a_window(attend: PackedAttention) -> None:
+    lengths = (40, 40, 30)
+    query, key, value = random_heads(lengths, dtype=torch.float32)
+    packing = Packing.of(lengths).within(9)
+    torch.manual_seed(0)
+    rows = attend(query, key, torch.ones_like(value), packing, 0.1, 0.4)[..., 0]
+    assert rows.std() > 0.05
+    assert abs(rows.mean() - 1) < 0.1
+
+
+def test_a_window_wider_than_all_sequences_is_none_and_one_serves_all_layers() -> None:
+    packing = Packing.of((7, 3))
+    assert packing.within(None) is packing.within(6) is packing
+    assert packing.within(5).reach == 5
+    assert packing.within(5) is packing.within(5)
 
 
 @pytest.mark.parametrize("attend", BACKENDS.values(), ids=BACKENDS)
@@ -120,7 +171,7 @@ def test_one_mask_serves_all_layers_of_a_pass(teacher: MakeTeacher, monkeypatch:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "native", "materialized"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, "modernbert"])
 def test_a_student_gets_the_same_gradients(
     teacher: MakeTeacher, family: str, attention: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
