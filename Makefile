@@ -38,6 +38,7 @@ docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python docs/cli_reference.py --check
 	$(BIN)/python docs/options_reference.py --check
 	$(BIN)/python docs/errors_reference.py --check
+	$(BIN)/python -m docs.pictures --check
 	$(BIN)/zensical build --clean --strict
 
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.

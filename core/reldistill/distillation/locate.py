@@ -57,7 +57,7 @@ class Teacher:
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer as transformers builds it, which may differ from the tokenizer.json beside it."""
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
             raise UsageError(
                 f"teacher {self.label}: its tokenizer cannot be read: {in_one_line(error)}",

@@ -38,7 +38,7 @@ class EvaluatedEncoder:
         from transformers import AutoConfig
 
         try:
-            return AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            return AutoConfig.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(
                 f"--model {self.folder}: no model that transformers loads: {in_one_line(error)}"
@@ -50,7 +50,7 @@ class EvaluatedEncoder:
         from transformers import AutoTokenizer
 
         try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            tokenizer: Any = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
             raise UsageError(f"--model {self.folder}: its tokenizer cannot be read: {in_one_line(error)}") from error
         if not getattr(tokenizer, "is_fast", False) or not any((self.folder / f).is_file() for f in VOCABULARY_FILES):

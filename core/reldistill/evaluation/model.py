@@ -39,7 +39,7 @@ def model_with_head(
         "question-answering": AutoModelForQuestionAnswering,
     }
     try:
-        config: Any = AutoConfig.from_pretrained(checkpoint, local_files_only=True)
+        config: Any = AutoConfig.from_pretrained(checkpoint, local_files_only=True, trust_remote_code=False)
         if fine_tuned:
             order = _order_of_labels(config, head, labels, checkpoint)
         elif head == "sequence-classification":
@@ -48,11 +48,11 @@ def model_with_head(
             config.problem_type = "single_label_classification" if labels else "regression"
         else:
             config.num_labels = 2  # start and end
-        fresh = None if fine_tuned else kinds[head].from_config(config)
+        fresh = None if fine_tuned else kinds[head].from_config(config, trust_remote_code=False)
         with quiet_transformers():
             model, report = kinds[head].from_pretrained(
                 checkpoint, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True,
-                ignore_mismatched_sizes=not fine_tuned,
+                ignore_mismatched_sizes=not fine_tuned, trust_remote_code=False,
             )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{checkpoint} cannot be read: {in_one_line(error)}") from error

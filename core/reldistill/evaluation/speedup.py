@@ -54,7 +54,9 @@ def measure_speedup(
 
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
-            model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
+            model = AutoModel.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32, trust_remote_code=False
+            ).eval()
             config = copy.deepcopy(model.config)
             for name, size in REFERENCE.items():
                 setattr(config, name, size)
