@@ -1,7 +1,7 @@
 """docs/reference/cli.md from the commands of the program itself.
 
-python docs/cli_reference.py            writes it
-python docs/cli_reference.py --check    fails where the page says something else
+python -m docs.cli_reference            writes it
+python -m docs.cli_reference --check    fails where the page says something else
 
 What a terminal's width, the version of Typer or an installed plugin would alter is not on the page.
 """
@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from docs.generated import cell, deliver, prose
 from typer.utils import get_params_from_function
-
-from generated import cell, deliver, prose
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 

@@ -89,8 +89,8 @@ def check(words: list[str]) -> None:
         words = ["minictl", *words[words.index("reldistill_cli") + 1 :]]
     if words[0] == "minictl":
         check_minictl(words[1:], whole=True)
-    elif words[0] == "python" and words[1].endswith(".py"):
-        assert (ROOT / words[1]).is_file()
+    elif words[:2] == ["python", "-m"] and words[2].startswith("docs."):
+        assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
     elif words[0] == "make":
         assert set(words[1:]) <= TARGETS
     elif words[:2] == ["pip", "install"]:
