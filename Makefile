@@ -35,9 +35,9 @@ format: $(VENV)/.dev ## Format Python and Rust.
 
 docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python docs/tables.py --check
-	$(BIN)/python docs/cli_reference.py --check
-	$(BIN)/python docs/options_reference.py --check
-	$(BIN)/python docs/errors_reference.py --check
+	$(BIN)/python -m docs.cli_reference --check
+	$(BIN)/python -m docs.options_reference --check
+	$(BIN)/python -m docs.errors_reference --check
 	$(BIN)/python -m docs.pictures --check
 	$(BIN)/zensical build --clean --strict
 

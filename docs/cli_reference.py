@@ -1,7 +1,7 @@
 """docs/reference/cli.md from the commands of the program itself.
 
-python docs/cli_reference.py            writes it
-python docs/cli_reference.py --check    fails where the page says something else
+python -m docs.cli_reference            writes it
+python -m docs.cli_reference --check    fails where the page says something else
 
 What a terminal's width, the version of Typer or an installed plugin would alter is not on the page.
 """
@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from docs.generated import cell, deliver, prose
 from typer.utils import get_params_from_function
-
-from generated import cell, deliver, prose
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 
@@ -73,7 +72,7 @@ def section(name: str, command: Any) -> str:
         if panel:
             parts.append(f"**{panel}**")
         rows = [option_row(option, annotations[option.name]) for option in members]
-        parts.append("\n".join(["| option | value | default | what it does |", "|---|---|---|---|", *rows]))
+        parts.append("\n".join(["| option | what it does |", "|---|---|", *rows]))
     if below:
         rows = [
             f"| [`{name} {other}`](#{name.replace(' ', '-')}-{other}) | {cell(first_sentence(found.help))} |"
@@ -112,9 +111,11 @@ def usage_of(argument: Any) -> str:
 
 
 def option_row(option: Any, declared: Any) -> str:
-    """Its names, what it takes, what it is without, what it does."""
+    """Its names and what it takes; what it does and what it is without. Two columns, for narrow screens."""
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
-    return f"| {names} | {value_of(option, declared)} | {default_of(option, declared)} | {cell(option.help or '')} |"
+    taken, default = value_of(option, declared), default_of(option, declared)
+    left = f"{names}<br>{taken}" if taken else names
+    return f"| {left} | {cell(option.help or '')}{f' {default}' if default else ''} |"
 
 
 def value_of(option: Any, declared: Any) -> str:
@@ -140,16 +141,16 @@ def item_type(annotation: Any) -> Any:
 
 
 def default_of(option: Any, declared: Any) -> str:
-    """Empty where there is none, where it is off, or where the help says it."""
+    """A sentence; empty where there is none, where it is off, or where the help says it."""
     default = option.default
     if option.required:
-        return "required"
+        return "Required."
     if default is None or default is False or callable(default) or not declared.default.show_default:
         return ""
     if default is True:
-        return "on"
-    values = default if isinstance(default, list | tuple) else [default]
-    return ", ".join(f"`{value}`" for value in values if value != "")
+        return "On by default."
+    values = [f"`{value}`" for value in (default if isinstance(default, list | tuple) else [default]) if value != ""]
+    return f"Default: {', '.join(values)}." if values else ""
 
 
 def main() -> None:

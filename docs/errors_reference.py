@@ -1,7 +1,7 @@
 """The tables of docs/reference/errors.md from the errors themselves.
 
-python docs/errors_reference.py            writes them
-python docs/errors_reference.py --check    fails where the page says something else
+python -m docs.errors_reference            writes them
+python -m docs.errors_reference --check    fails where the page says something else
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from generated import cell, deliver, filled
+from docs.generated import cell, deliver, filled
+
 from reldistill.errors import ReldistillError, Stopped
 from reldistill_cli.failures import DATA
 from reldistill_loader import LoaderError

@@ -14,7 +14,7 @@ def deliver(page: Path, content: str) -> None:
     if "--check" not in sys.argv:
         page.write_text(content, encoding="utf-8")
     elif not page.is_file() or page.read_text(encoding="utf-8") != content:
-        sys.exit(f"{page} is not what the code says: python {sys.argv[0]}")
+        sys.exit(f"{page} is not what the code says: python -m docs.{Path(sys.argv[0]).stem}")
 
 
 def filled(page: str, parts: Mapping[str, str]) -> str:

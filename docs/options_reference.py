@@ -1,7 +1,7 @@
 """The tables of docs/reference/options.md from the JSON Schema of each command's options.
 
-python docs/options_reference.py            writes them
-python docs/options_reference.py --check    fails where the page says something else
+python -m docs.options_reference            writes them
+python -m docs.options_reference --check    fails where the page says something else
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from generated import cell, deliver, filled
+from docs.generated import cell, deliver, filled
+
 from reldistill.config import KINDS, ConfigKind, config_schema
 
 PAGE = Path(__file__).parent / "reference" / "options.md"

@@ -27,7 +27,10 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages") / "folder"
     for teacher in ("my-bert", "bert-base"):
         make_teacher(folder / teacher, "bert", hidden_size=48, heads=12, positions=512)
-    (folder / "texts").mkdir()
+    make_teacher(folder / "xlm-r-base", "xlm-r", hidden_size=48, heads=12, positions=512)
+    for language in ("en", "de", "sw"):
+        (folder / "texts" / language).mkdir(parents=True)
+        write_text(folder / "texts" / language / "a.txt", 8)
     write_text(folder / "texts" / "a.txt", 40)
     lines = "".join(f'{{"text": "{text}"}}\n' for text in documents(9))
     with pa.CompressedOutputStream(str(folder / "more.jsonl.zst"), "zstd") as packed:

@@ -55,10 +55,10 @@ def simple_commands(line: str) -> Iterator[list[str]]:
         words = []
 
 
-def check_minictl(words: list[str]) -> None:
-    """Hold a command line against the program; values are not looked at.
+def check_minictl(words: list[str], *, whole: bool) -> None:
+    """Hold a command line against the program. ``whole``: nothing is left out, and values are looked at too.
 
-    Raises an error of usage for an option that the command has not.
+    Raises an error of usage for an option that the command has not, or a value that it does not take.
     """
     command, path, rest = PROGRAM, "minictl", words
     while subcommands := getattr(command, "commands", None):
@@ -72,6 +72,15 @@ def check_minictl(words: list[str]) -> None:
     _, left, _ = command.make_parser(context).parse_args(args=list(rest))
     left = [word for word in left if word != ELLIPSIS]
     assert not left, f"{path} takes no {left[0]}"
+    if not whole or ELLIPSIS in words:
+        return
+    try:
+        command.make_context(path, list(rest))
+    except typer.Exit:  # --help
+        pass
+    except Exception as error:  # Typer's own class of a bad value has no public name
+        if "does not exist" not in str(getattr(error, "message", error)):  # the files of an example are not there
+            raise
 
 
 def check(words: list[str]) -> None:
@@ -79,9 +88,9 @@ def check(words: list[str]) -> None:
     if words[:2] == ["srun", "torchrun"] or words[0] == "torchrun":
         words = ["minictl", *words[words.index("reldistill_cli") + 1 :]]
     if words[0] == "minictl":
-        check_minictl(words[1:])
-    elif words[0] == "python" and words[1].endswith(".py"):
-        assert (ROOT / words[1]).is_file()
+        check_minictl(words[1:], whole=True)
+    elif words[:2] == ["python", "-m"] and words[2].startswith("docs."):
+        assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
     elif words[0] == "make":
         assert set(words[1:]) <= TARGETS
     elif words[:2] == ["pip", "install"]:
@@ -121,7 +130,7 @@ def test_the_program_has_what_a_sentence_names(page: Path) -> None:
             if command in others or command == "package:name":
                 continue
             # A sentence may leave out what would follow, the value of its last option for one.
-            check_minictl([*shlex.split(token.content)[1:], ELLIPSIS])
+            check_minictl([*shlex.split(token.content)[1:], ELLIPSIS], whole=False)
 
 
 RUN = [b for b in SHELL if any(line.removeprefix("minictl ").startswith(CHEAP) for line in commands(b.text))]
@@ -148,6 +157,12 @@ def expanded(words: list[str]) -> list[str]:
 
 
 def test_an_option_that_there_is_not_would_be_found() -> None:
-    for wrong in ("distill --relation qq", "config shw", "data build a.txt --treads 2", "plan extra"):
-        with pytest.raises(Exception, match=r"(?i)no such option|has no command|takes no"):
-            check_minictl(wrong.split())
+    for wrong in (
+        "distill --relation qq",
+        "config shw",
+        "data build a.txt --treads 2",
+        "plan extra",
+        "plan --steps few",
+    ):
+        with pytest.raises(Exception, match=r"(?i)no such option|has no command|takes no|valid integer"):
+            check_minictl(wrong.split(), whole=True)
