@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,11 @@ class Description:
         }  # fmt: skip
 
 
-def describe(name: str, registry: Registry, installed: list[PluginSource]) -> list[Description]:
-    """All that is called so: things, of teachers also by alias or model type, then plugins and those of a distribution.
+def describe(
+    name: str, registry: Registry, installed: list[PluginSource], commands: Sequence[PluginSource] = ()
+) -> list[Description]:
+    """All that is called so: things, of teachers also by alias or model type, then plugins and those of a distribution,
+    then commands, of which only the metadata is read.
 
     ``distribution:name`` looks in one distribution alone. ``registry`` holds what was loaded of ``installed``.
 
@@ -82,8 +85,9 @@ def describe(name: str, registry: Registry, installed: list[PluginSource]) -> li
         for source in installed
         if here(source) and (plain == source.name or canonical(plain) == source.distribution)
     ]
+    found += [_of_command(source) for source in commands if here(source) and plain == source.name]
     if not found:
-        raise _unknown(name, registry, installed)
+        raise _unknown(name, registry, installed, commands)
     return found
 
 
@@ -167,6 +171,12 @@ def _of_plugin(source: PluginSource, registry: Registry) -> Description:
     )
 
 
+def _of_command(source: PluginSource) -> Description:
+    options = {} if source in chosen_plugins([source]) else {"left_out_by": RESTRICTION}
+    use = f"minictl {source.name} --help"
+    return Description("command", source.name, source, None, options, source.summary or None, use)
+
+
 def _docs(made_by: type) -> str | None:
     """The docstring of the class, or of the nearest base that has one; not the one that dataclass makes up."""
     for cls in made_by.__mro__:
@@ -188,14 +198,18 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
-def _unknown(name: str, registry: Registry, installed: list[PluginSource]) -> ReldistillError:
+def _unknown(
+    name: str, registry: Registry, installed: list[PluginSource], commands: Sequence[PluginSource]
+) -> ReldistillError:
     catalogues = _catalogues(registry)
     plugins = sorted({word for source in installed for word in (source.name, source.distribution)})
     things = {word for catalogue in catalogues.values() for provided in catalogue for word in _names(provided)}
     there = [f"{kind}: {', '.join(catalogue.names())}." for kind, catalogue in catalogues.items()]
     there += [f"plugin or distribution: {', '.join(plugins)}."]
+    if added := sorted({source.name for source in commands}):
+        there += [f"command: {', '.join(added)}."]
     loaded = chosen_plugins(installed)
     if left_out := [source.name for source in installed if source not in loaded]:
         there.append(f"{RESTRICTION} leaves out what {', '.join(left_out)} would give.")
-    hint = "\n".join([*filter(None, [did_you_mean(name, sorted(things) + plugins)]), *there])
+    hint = "\n".join([*filter(None, [did_you_mean(name, sorted(things) + plugins + added)]), *there])
     return not_provided(f"nothing is called {name!r}", hint, registry.failures)

@@ -244,3 +244,11 @@ def test_what_minictl_plugins_leaves_out_is_said(plugins: PluginFolder, monkeypa
     outcome = show("lantern")
     assert outcome.exit_code == 2
     assert "MINICTL_PLUGINS leaves out what mine would give" in outcome.stderr
+
+
+def test_a_command_of_a_plugin_is_shown_by_its_metadata(plugins: PluginFolder) -> None:
+    metadata = "Metadata-Version: 2.1\nName: kelp\nVersion: 2.0\nSummary: Counts kelp\n"
+    plugins.add_metadata("kelp-2.0", "[reldistill.commands]\nkelp = no_such_module\n", metadata)
+    (command,) = found("kelp")
+    assert (command["kind"], command["distribution"], command["docs"]) == ("command", "kelp", "Counts kelp")
+    assert command["use"] == "minictl kelp --help"

@@ -20,7 +20,8 @@ def show(
     name: Annotated[
         str,
         typer.Argument(
-            help="A relation, a layer strategy, a family of teachers or an alias, a task, a plugin or a distribution; "
+            help="A relation, a layer strategy, a family of teachers or an alias, a task, a command of a "
+            "plugin, a plugin or a distribution; "
             "distribution:name looks in one alone.",
             metavar="NAME",
             show_default=False,
@@ -57,11 +58,12 @@ def _found(name: str) -> tuple[list[Description], list[tuple[object, str]]]:
     import sys
 
     from reldistill.registry import Registry, installed_plugins
+    from reldistill.registry.discovery import COMMANDS
     from reldistill_cli.plugin_descriptions import describe
 
     with contextlib.redirect_stdout(sys.stderr):
         registry = Registry.installed()
-        found = describe(name, registry, installed_plugins())
+        found = describe(name, registry, installed_plugins(), installed_plugins(COMMANDS))
     return found, [(failure.source, failure.reason) for failure in registry.failures]
 
 
