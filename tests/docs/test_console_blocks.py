@@ -94,7 +94,7 @@ def check(words: list[str]) -> None:
     elif words[0] == "make":
         assert set(words[1:]) <= TARGETS
     elif words[:2] == ["pip", "install"]:
-        extras = re.findall(r"\[([\w,]+)\]", " ".join(words[2:]))
+        extras = re.findall(r"(?:^| )(?:reldistill|\.)\[([\w,]+)\]", " ".join(words[2:]))  # of others nothing is known
         assert {extra for named in extras for extra in named.split(",")} <= EXTRAS
 
 
