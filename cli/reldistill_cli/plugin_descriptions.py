@@ -14,6 +14,7 @@ from reldistill.errors import PluginError, ReldistillError, UsageError, did_you_
 from reldistill.layers import LayerContext, LayerStrategy, pairs_in_words
 from reldistill.registry import RESTRICTION, Catalogue, PluginSource, Provided, Registry, blame, not_provided
 from reldistill.registry.discovery import canonical, chosen_plugins
+from reldistill.teacher import as_alias
 from reldistill_cli.plugin_use import use_command
 
 __all__ = ["Description", "describe", "documentation_url"]
@@ -60,7 +61,7 @@ class Description:
 def describe(
     name: str, registry: Registry, installed: list[PluginSource], commands: Sequence[PluginSource] = ()
 ) -> list[Description]:
-    """All that is called so: things, of teachers also by alias or model type, then plugins and those of a distribution,
+    """All that is called so: things, of teachers also by alias or model type, of tasks by family, then plugins and those of a distribution,
     then commands, of which only the metadata is read.
 
     ``distribution:name`` looks in one distribution alone. ``registry`` holds what was loaded of ``installed``.
@@ -78,7 +79,7 @@ def describe(
         _of_thing(kind, catalogue, provided, plain)
         for kind, catalogue in _catalogues(registry).items()
         for provided in catalogue
-        if here(provided.source) and plain in _names(provided)
+        if here(provided.source) and (plain in _names(provided) or as_alias(plain) in _aliases(provided))
     ]
     found += [
         _of_plugin(source, registry)
@@ -109,8 +110,12 @@ def _catalogues(registry: Registry) -> dict[str, Catalogue[Any]]:
 
 
 def _names(provided: Provided[Any]) -> set[str]:
-    of_teachers = (*getattr(provided.thing, "aliases", ()), *getattr(provided.thing, "model_types", ()))
-    return {provided.name, *of_teachers}
+    model_types, family = getattr(provided.thing, "model_types", ()), getattr(provided.thing, "family", None)
+    return {provided.name, *_aliases(provided), *model_types} | ({family} if isinstance(family, str) else set())
+
+
+def _aliases(provided: Provided[Any]) -> set[str]:
+    return set(getattr(provided.thing, "aliases", ()))
 
 
 def _of_thing(kind: str, catalogue: Catalogue[Any], provided: Provided[Any], asked: str) -> Description:
@@ -136,7 +141,7 @@ def _of_thing(kind: str, catalogue: Catalogue[Any], provided: Provided[Any], ask
 def _use(kind: str, catalogue: Catalogue[Any], provided: Provided[Any], asked: str) -> str:
     if kind == "teacher family":
         aliases = provided.thing.aliases
-        return use_command("teacher", asked if asked in aliases else next(iter(aliases), "FOLDER"))
+        return use_command("teacher", as_alias(asked) if as_alias(asked) in aliases else next(iter(aliases), "FOLDER"))
     try:
         plain = catalogue.get(provided.name) is provided
     except PluginError:  # two have the name

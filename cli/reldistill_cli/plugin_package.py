@@ -76,6 +76,12 @@ def check_free(name: PackageName) -> None:
                 hint=f"Take another name, for example my-{name.distribution}; the names there are: "
                 f"{', '.join(catalogue.names())}.",
             )
+    families = {task.thing.family for task in registry.tasks}
+    if name.distribution in families:
+        raise UsageError(
+            f"{name.distribution!r} is a family of tasks of the toolkit's own",
+            hint=f"Take another name, for example my-{name.distribution}.",
+        )
     for teacher in registry.teachers:
         if name.distribution in teacher.thing.aliases:
             raise UsageError(

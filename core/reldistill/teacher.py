@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
     from transformers import PretrainedConfig, PreTrainedModel
 
-__all__ = ["FusedPart", "Projections", "StudentShape", "TeacherAdapter"]
+__all__ = ["FusedPart", "Projections", "StudentShape", "TeacherAdapter", "as_alias"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,11 @@ class Projections:
             keep(output[..., columns])
 
         return self.modules[kind].register_forward_hook(hook)
+
+
+def as_alias(typed: str) -> str:
+    """What a person types, in the form that aliases have: lower case, words joined by ``-``."""
+    return typed.strip().lower().replace("_", "-").replace(" ", "-")
 
 
 @runtime_checkable

@@ -216,6 +216,7 @@ def test_compiled_templates_are_left_where_they_are(here: Path) -> None:
         ("xlm_r", "a teacher family of the toolkit's own"),
         ("mbert", "an alias of google-bert/"),
         ("rte", "a task of the toolkit's own"),
+        ("glue", "a family of tasks of the toolkit's own"),
         ("torch", "installed already"),
         ("reldistill-plugins", "installed already"),
     ],

@@ -246,6 +246,17 @@ def test_what_minictl_plugins_leaves_out_is_said(plugins: PluginFolder, monkeypa
     assert "MINICTL_PLUGINS leaves out what mine would give" in outcome.stderr
 
 
+def test_an_alias_is_found_as_it_is_for_a_teacher() -> None:
+    (family,) = found("XLM_R large")
+    assert family["use"] == "minictl distill --teacher xlm-r-large"
+
+
+def test_a_family_of_tasks_is_all_of_them() -> None:
+    tasks = {task["name"]: task["use"] for task in found("glue")}
+    assert len(tasks) == 9
+    assert tasks["cola"] == "minictl eval cola"
+
+
 def test_a_command_of_a_plugin_is_shown_by_its_metadata(plugins: PluginFolder) -> None:
     metadata = "Metadata-Version: 2.1\nName: kelp\nVersion: 2.0\nSummary: Counts kelp\n"
     plugins.add_metadata("kelp-2.0", "[reldistill.commands]\nkelp = no_such_module\n", metadata)

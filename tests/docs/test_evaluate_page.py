@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from reldistill import Registry
 from reldistill.evaluation.result_file import ResultFile, find_results
+from reldistill_cli.bench.contest import spread_in_words
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/evaluate.md").read_text(encoding="utf-8")
@@ -28,3 +30,12 @@ def test_every_task_and_each_of_its_learning_rates_stands_on_the_page() -> None:
         if provided.source.builtin:
             assert f"`{provided.name}`" in PAGE
             assert all(f"{rate:g}".replace("e-0", "e-") in PAGE for rate in provided.thing.learning_rates)
+
+
+def test_the_comparison_with_a_plain_loop_is_what_was_measured() -> None:
+    quality, time = (
+        json.loads((ROOT / f"benchmarks/results/fine_tuning_mrpc{name}.json").read_text()) for name in ("", "_time")
+    )
+    for name in ("minictl eval", "plain loop"):
+        assert spread_in_words(quality["accuracy"][name]) in PAGE
+    assert f"{spread_in_words(time['times faster than the plain loop'], 2)} times" in PAGE

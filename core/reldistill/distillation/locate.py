@@ -16,7 +16,7 @@ from reldistill.errors import PluginError, UsageError, in_one_line
 from reldistill.hub.models import VOCABULARY_FILES, fetch_config, fetch_model
 from reldistill.local_path import local_path
 from reldistill.registry import RESTRICTION, Provided, Registry, not_provided
-from reldistill.teacher import TeacherAdapter
+from reldistill.teacher import TeacherAdapter, as_alias
 
 __all__ = ["Teacher", "locate_config", "locate_teacher"]
 
@@ -133,7 +133,7 @@ def _locate(name: str, registry: Registry, fetch: Callable[[str], Path]) -> Teac
     aliases: dict[str, str] = {}
     for provided in registry.teachers:  # the built-in ones come first and cannot be shadowed
         aliases = {**provided.thing.aliases, **aliases}
-    typed = name.strip().lower().replace("_", "-").replace(" ", "-")
+    typed = as_alias(name)
     hub_id = aliases.get(typed, name)
     if hub_id == name and "/" not in name:
         near = get_close_matches(typed, aliases, n=1, cutoff=0.75)

@@ -9,6 +9,7 @@ from transformers import AutoConfig
 
 from reldistill.encoder.load import model_class
 from reldistill.registry import Registry, installed_plugins
+from reldistill.teacher import as_alias
 from reldistill.testing.check import ConformanceError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 def check_aliases(adapter: TeacherAdapter) -> None:
     """By their form; nothing is fetched."""
     for alias, hub_id in adapter.aliases.items():
-        typed = alias.strip().lower().replace("_", "-").replace(" ", "-")
+        typed = as_alias(alias)
         if alias != typed or not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", alias):
             raise ConformanceError(
                 f"the alias {alias!r} can never be found",
