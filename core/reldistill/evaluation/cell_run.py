@@ -12,7 +12,7 @@ import torch
 
 from reldistill.checkpoint.durable import replace_durably
 from reldistill.distillation.random_state import random_state, restore_random_state
-from reldistill.errors import Stopped, in_one_line
+from reldistill.errors import CheckpointError, Stopped, in_one_line
 from reldistill.evaluation.best_epoch import BestEpoch
 from reldistill.evaluation.cells import Cell, CellResult
 from reldistill.evaluation.fine_tuning import FineTuning, Recipe
@@ -38,7 +38,8 @@ SUBMISSION = "submission"
 def run_cell(search: Search, cell: Cell, *, predictions: Path, unfinished: Unfinished) -> CellResult:
     """Fine-tune and score; what was predicted goes into ``predictions``. Leaves torch's generators as they were.
 
-    Goes on from what is ``unfinished``; who writes the result removes it. Raises ``Stopped`` behind a save.
+    Goes on from what is ``unfinished``; who writes the result removes it. Raises ``Stopped`` behind a save,
+    and :class:`CheckpointError` where what was saved is of another fine-tuning.
     """
     drawn = random_state(search.device)
     try:
@@ -92,9 +93,15 @@ class _CellRun:
             precision=search.precision,
         )
         if (saved := self._unfinished.read()) is not None:
-            training.load_state_dict(saved["training"])
-            self._best.load_state_dict(saved["best"])
-            self._began -= saved["seconds"]
+            try:
+                training.load_state_dict(saved["training"])
+                self._best.load_state_dict(saved["best"])
+                self._began -= saved["seconds"]
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise CheckpointError(
+                    f"{self._unfinished.file} is not of this fine-tuning: {in_one_line(error)}",
+                    hint="Remove it: the fine-tuning begins anew.",
+                ) from error
             search.reporter.note(f"{search.task.name} {cell.name} goes on behind step {training.done:,}")
         return training
 

@@ -152,8 +152,10 @@ def _result(search: Search, folder: Path, cell: Cell, *, wait: bool) -> tuple[Ce
 
     cells = folder / "cells"
     with claimed(cells / f"{cell.name}.lock", wait=announce if wait else None) as mine:
-        if not mine or (result := _finished(search, folder, cell)) is not None:
-            return (result, False) if mine else (None, False)
+        if not mine:
+            return None, False
+        if (result := _finished(search, folder, cell)) is not None:
+            return result, False
         unfinished = Unfinished(cells / f"{cell.name}.unfinished")
         result = run_cell(search, cell, predictions=folder / "predictions" / cell.name, unfinished=unfinished)
         result.write(cells)

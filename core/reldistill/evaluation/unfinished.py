@@ -23,7 +23,7 @@ class Unfinished:
     """``file`` holds tensors, numbers and names alone, and is read as such."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self._saved_at = time.monotonic()
 
     @property
@@ -34,7 +34,7 @@ class Unfinished:
     def read(self) -> dict[str, Any] | None:
         """None where nothing was saved, or what was is broken: then the fine-tuning begins anew."""
         try:
-            found: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
+            found: dict[str, Any] = torch.load(self.file, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, ValueError, EOFError, UnpicklingError):
             return None
         return found if isinstance(found, dict) else None
@@ -42,20 +42,20 @@ class Unfinished:
     def write(self, state: Mapping[str, Any]) -> None:
         """It appears whole. Raises OSError; what was saved before stays then."""
         self._saved_at = time.monotonic()
-        scratch = scratch_beside(self._file)
+        scratch = scratch_beside(self.file)
         try:
             with scratch.open("xb") as file:
                 torch.save(dict(state), file)
                 file.flush()
                 os.fsync(file.fileno())
-            scratch.replace(self._file)
+            scratch.replace(self.file)
         except RuntimeError as error:  # torch's word for a disk that is full
             raise OSError(str(error)) from error
         finally:
             scratch.unlink(missing_ok=True)
-        sync_folder(self._file.parent)
+        sync_folder(self.file.parent)
 
     def remove(self) -> None:
         """The fine-tuning is finished."""
-        self._file.unlink(missing_ok=True)
-        remove_leftovers(self._file.parent, self._file.name)
+        self.file.unlink(missing_ok=True)
+        remove_leftovers(self.file.parent, self.file.name)

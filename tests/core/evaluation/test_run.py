@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from conftest import MakeTeacher
-from reldistill import DataError, Registry, ReldistillError, UsageError
+from reldistill import CheckpointError, DataError, Registry, ReldistillError, UsageError
 from reldistill.config import EvalConfig
 from reldistill.errors import Stopped
 from reldistill.evaluation import unfinished
@@ -238,6 +239,17 @@ def test_a_full_disk_does_not_end_a_training_that_it_cannot_save(
     assert len(listener.notes) == 3
     assert "cannot be saved" in listener.notes[0]
     assert [path.suffix for path in here.glob("out/*/cells/*")] == [".json"]
+
+
+def test_what_was_saved_of_another_fine_tuning_is_refused_by_name(config: EvalConfig, here: Path) -> None:
+    one = replace(config, learning_rates=(1e-3,), seeds=(1,))
+    stop = Stop()
+    with pytest.raises(Stopped):
+        evaluate("rte", one, reporter=StopAt(stop, 4), stop=stop)
+    (saved,) = here.glob("out/*/cells/*.unfinished")
+    torch.save({"training": {"model": {}}}, saved)
+    with pytest.raises(CheckpointError, match=r"seed1\.unfinished is not of this fine-tuning"):
+        run("rte", one)
 
 
 def test_a_broken_file_of_an_unfinished_cell_is_begun_anew(config: EvalConfig, here: Path) -> None:
