@@ -73,6 +73,17 @@ def test_killed_before_each_single_write_it_goes_on_to_the_same_student(
     assert write > 50  # else nothing was listened to
 
 
+def newest_checkpoint(folder: Path) -> str:
+    return max((path.name for path in folder.glob("checkpoints/step-????????")), default="")
+
+
+def wait_for_progress(folder: Path, since: str) -> None:
+    give_up = time.monotonic() + 300
+    while newest_checkpoint(folder) == since and not (folder / "student").is_dir():
+        assert time.monotonic() < give_up, f"no checkpoint behind {since or 'the start'}"
+        time.sleep(0.001)
+
+
 def test_killed_at_random_moments_again_and_again_it_ends_with_the_same_student(
     config: DistillConfig, here: Path
 ) -> None:
@@ -80,15 +91,16 @@ def test_killed_at_random_moments_again_and_again_it_ends_with_the_same_student(
     alone = run(replace(longer, output=str(here / "alone"))).student / "model.safetensors"
     moments = random.Random(5)
     kills = 0
-    while True:
+    for attempt in range(24):
+        reached = newest_checkpoint(here / "run")
         child = in_a_child(lambda: run(longer))
-        time.sleep(moments.uniform(0.05, 0.4))
+        if attempt % 4:  # each fourth is killed early, the others some way behind a checkpoint of their own
+            wait_for_progress(here / "run", since=reached)
+        time.sleep(moments.uniform(0, 0.05))
         os.kill(child, signal.SIGKILL)
         if not was_killed(child):
             break
         kills += 1
-        assert kills < 200
-        if (here / "run" / "student").is_dir():
-            break
     assert kills > 4
+    assert newest_checkpoint(here / "run") > "step-00000003"
     assert (run(longer).student / "model.safetensors").read_bytes() == alone.read_bytes()
