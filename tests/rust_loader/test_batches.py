@@ -399,7 +399,7 @@ def test_ctrl_c_ends_waiting_for_a_batch(make_corpus: MakeCorpus) -> None:
         started = time.monotonic()
         waiting.send_signal(signal.SIGINT)
         errors = waiting.stderr.read()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 30  # the batch would take longer than anybody waits
     assert "KeyboardInterrupt" in errors
 
 
