@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reldistill.layers import LayerPair
     from reldistill.registry import PluginSource
     from reldistill.relation import Relation
+    from reldistill.states import AttentionStates
 
 __all__ = ["Objective"]
 
@@ -44,8 +45,18 @@ class Objective:
 
         Raises :class:`reldistill.errors.PluginError` where a plugin's relation does not do what it must.
         """
+        return self.against(self.teacher_states(tokens), student, tokens, sequences)
+
+    def teacher_states(self, tokens: PackedTokens) -> dict[int, AttentionStates]:
+        """What the teacher makes of the tokens: layer -> its states. It serves every student whose layers are among them."""
         with torch.no_grad():
-            theirs = self.teacher(tokens)
+            states: dict[int, AttentionStates] = self.teacher(tokens)
+        return states
+
+    def against(
+        self, theirs: Mapping[int, AttentionStates], student: Encoder, tokens: PackedTokens, sequences: int
+    ) -> RelationLoss:
+        """The same for states of the teacher that are there. Raises as the call does."""
         with torch.autocast(tokens.input_ids.device.type, self.precision, enabled=self.precision != torch.float32):
             ours = student(tokens)
         total: Tensor | None = None
