@@ -56,14 +56,13 @@ def _measure(
         bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel="Output")
     ] = False,
 ) -> None:
-    """Measure the relation loss of students on text, without training: which is nearest to the teacher, and is it healthy.
+    """Measure how far students are from a teacher: their relation loss on text, by one yardstick, without training.
 
     Example: minictl measure --teacher bert-base --model runs/one --model runs/two --data held-out.txt
 
-    All students are held against the same relations, heads and layers, whatever they were trained for. With --config and the
-    config.toml of a run these are the run's own.
+    All are held against the same relations, relation heads and layers, whatever they were trained for.
 
-    A share of 1 is what an untrained student of the same shape has; the less, the nearer to the teacher.
+    The share is of the loss that an untrained student of the same shape has: the less, the nearer to the teacher.
     """
     from reldistill.distillation import measure_students
     from reldistill.registry import Registry
@@ -94,6 +93,7 @@ def _show(found: Measurement) -> None:
         ("teacher", f"{found.teacher.label}: {found.teacher.adapter.name}, {found.teacher.layers} layers"),
         ("layers", "; ".join(layers) + "  (teacher → student)"),
         ("relations", f"{found.relations_in_words}, {found.relation_heads} relation heads"),
+        ("machine", f"{found.device}, {found.precision_in_words}, attention {found.attention}"),
     ):
         yardstick.add_row(name, said(value))
     print_table(yardstick)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from reldistill.distillation import paper_defaults
-from reldistill.distillation.adapter_check import check_cut, check_states
 from reldistill.distillation.corpus import open_corpus
 from reldistill.distillation.device import (
     default_micro_batch_tokens,
@@ -20,31 +17,25 @@ from reldistill.distillation.device import (
     resolve_precision,
 )
 from reldistill.distillation.held_out import add_loss, no_loss
+from reldistill.distillation.loaded_students import LoadedStudent, LoadedStudents, load_students
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.measured_student import MeasuredStudent, locate_student
 from reldistill.distillation.measurement import MeasuredLoss, Measurement
-from reldistill.distillation.objective import Objective
 from reldistill.distillation.out_of_memory import OutOfMemory, release_memory
 from reldistill.distillation.relations import parse_relations, relation_weights
 from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.resolve import check_length, resolve_layers
-from reldistill.distillation.student import new_student
 from reldistill.distillation.text_source import TextSource, text_source
 from reldistill.distillation.tokens import packed_tokens
-from reldistill.encoder import Encoder, load_teacher, resolve_attention, student_encoder
+from reldistill.encoder import resolve_attention
 from reldistill.errors import DataError, UsageError
 from reldistill.out_of_memory import is_out_of_memory
-from reldistill.registry import Registry, blame
+from reldistill.registry import Registry
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
-
     from reldistill.config import DistillConfig
     from reldistill.distillation.locate import Teacher
-    from reldistill.encoder import PackedTokens
-    from reldistill.registry import PluginSource, Provided
-    from reldistill.teacher import TeacherAdapter
     from reldistill_loader import Batch, Corpus, Mixture
 
 __all__ = ["SEQUENCES", "measure_students"]
@@ -117,7 +108,7 @@ def measure_students(
     sources = [(spec, _local_text(spec, teacher, config)) for spec in data]
     if not sources:
         raise UsageError("no text given", hint="--data with a file, a folder, or a corpus of `minictl data build`.")
-    loaded = _load(measurement, {provided.name: provided.source for provided, _ in chosen}, against_untrained)
+    loaded = load_students(measurement, {provided.name: provided.source for provided, _ in chosen}, against_untrained)
     corpora = [(spec, _open(source, teacher, config, reporter)) for spec, source in sources]
     at_once = config.micro_batch_tokens or default_micro_batch_tokens(device)
     losses: list[MeasuredLoss] = []
@@ -126,113 +117,9 @@ def measure_students(
     return replace(measurement, losses=tuple(losses))
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    """What goes over a text. ``shift``: how much later its positions begin than the teacher's."""
-
-    objective: Objective
-    encoder: Encoder
-    shift: int
-
-    def placed(self, tokens: PackedTokens) -> PackedTokens:
-        """The tokens at the positions of its family."""
-        return replace(tokens, position_ids=tokens.position_ids + self.shift) if self.shift else tokens
-
-
-@dataclass(frozen=True)
-class _AllLoaded:
-    """``untrained``: for each student the number of the untrained one of its shape; several may share one."""
-
-    students: list[_Loaded]
-    random: list[_Loaded]
-    untrained: list[int]
-
-
-def _load(measurement: Measurement, sources: Mapping[str, PluginSource], against_untrained: bool) -> _AllLoaded:
-    """The teacher, up to the highest layer that any student is held against, and all students, trained and not."""
-    teacher, relations, device = measurement.teacher, measurement.relations, measurement.device
-    needs: frozenset[str] = frozenset().union(*(relation.needs for relation in relations))
-    shared = _encoder(
-        measurement,
-        teacher.provided,
-        teacher.config,
-        sorted({pair.teacher_layer for student in measurement.students for pair in student.pairs}),
-        needs,
-        lambda adapter, layers: load_teacher(
-            teacher.weights_folder, teacher.config, adapter, layers, needs,
-            dtype=measurement.precision, attention=measurement.attention, device=device,
-        ),
-    )  # fmt: skip
-    loaded = _AllLoaded([], [], [])
-    offset = teacher.adapter.position_offset(teacher.config)
-    shapes: list[str] = []
-    for student in measurement.students:
-        layers = sorted({pair.student_layer for pair in student.pairs})
-        objective = Objective(
-            shared, student.pairs, relations, measurement.relation_heads, measurement.precision, sources=sources
-        )
-        shift = student.adapter.position_offset(student.config) - offset
-
-        def trained(adapter: TeacherAdapter, layers: Sequence[int], student: MeasuredStudent = student) -> Encoder:
-            return load_teacher(
-                student.folder, student.config, adapter, layers, needs, attention=measurement.attention, device=device
-            )
-
-        def at_random(adapter: TeacherAdapter, layers: Sequence[int], student: MeasuredStudent = student) -> Encoder:
-            with torch.random.fork_rng(devices=[]):
-                model = new_student(copy.deepcopy(student.config), 0).to(device)  # type: ignore[arg-type]
-            encoder = student_encoder(model, adapter, layers, needs, attention=measurement.attention)
-            return encoder.requires_grad_(False).eval()
-
-        encoder = _encoder(measurement, student.provided, student.config, layers, needs, trained)
-        loaded.students.append(_Loaded(objective, encoder, shift))
-        if against_untrained:
-            shape = _shape_of(student)
-            if shape not in shapes:
-                shapes.append(shape)
-                encoder = _encoder(measurement, student.provided, student.config, layers, needs, at_random)
-                loaded.random.append(_Loaded(objective, encoder, shift))
-            loaded.untrained.append(shapes.index(shape))
-    return loaded
-
-
-def _encoder(
-    measurement: Measurement,
-    provided: Provided[TeacherAdapter],
-    config: PretrainedConfig,
-    layers: Sequence[int],
-    needs: frozenset[str],
-    make: Callable[[TeacherAdapter, Sequence[int]], Encoder],
-) -> Encoder:
-    """What ``make`` gives, held against the contract where the adapter is another distribution's."""
-    adapter: TeacherAdapter = provided.guarded("adapter")
-    with blame(provided.source, f"the adapter {adapter.name!r}"):
-        if not provided.source.builtin:
-            check_cut(adapter, config, layers)
-        encoder = make(adapter, layers)
-        if not provided.source.builtin:
-            check_states(adapter, encoder, needs, measurement.relation_heads, measurement.device, measurement.precision)
-    return encoder
-
-
-def _shape_of(student: MeasuredStudent) -> str:
-    """What an untrained student of this shape depends on; what a file's history or a task's head left does not count."""
-    history = {
-        "_name_or_path",
-        "architectures",
-        "transformers_version",
-        "dtype",
-        "id2label",
-        "label2id",
-        "problem_type",
-    }
-    values = {name: value for name, value in student.config.to_dict().items() if name not in history}
-    return json.dumps([values, [[p.teacher_layer, p.student_layer, p.weight] for p in student.pairs]], default=str)
-
-
 def _measured(
     measurement: Measurement,
-    loaded: _AllLoaded,
+    loaded: LoadedStudents,
     text: str,
     corpus: Corpus | Mixture,
     sequences: int,
@@ -271,7 +158,7 @@ def _measured(
 
 
 def _losses(
-    students: Sequence[_Loaded],
+    students: Sequence[LoadedStudent],
     batch: Batch,
     sequences: int,
     at_once: int,

@@ -41,6 +41,11 @@ class MeasuredStudent:
         return self.provided.guarded("adapter")
 
     @property
+    def layers(self) -> list[int]:
+        """Those of its layers that are looked at, ascending."""
+        return sorted({pair.student_layer for pair in self.pairs})
+
+    @property
     def layers_in_words(self) -> str:
         """``21 → 6``, with a weight that is not 1."""
         return pairs_in_words(self.pairs)

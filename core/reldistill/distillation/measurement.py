@@ -70,9 +70,19 @@ class Measurement:
     losses: tuple[MeasuredLoss, ...] = ()
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The states that the relations read."""
+        return frozenset().union(*(relation.needs for relation in self.relations))
+
+    @property
     def relations_in_words(self) -> str:
         """``qq, kk × 0.5, vv``."""
         return relations_in_words(self.relations)
+
+    @property
+    def precision_in_words(self) -> str:
+        """``fp32`` or ``bf16``."""
+        return precision_name(self.precision)
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -84,7 +94,7 @@ class Measurement:
             "relation_heads": self.relation_heads,
             "max_length": self.max_length,
             "device": str(self.device),
-            "precision": precision_name(self.precision),
+            "precision": self.precision_in_words,
             "attention": self.attention,
             "losses": [loss.describe() for loss in self.losses],
         }
