@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import torch
@@ -84,6 +85,7 @@ def measure_students(
     device = resolve_device(config.device)
     precision = resolve_precision(config.precision, device)
     note = _each_once(reporter.note)
+    names: Sequence[str | None] = models or [None]
     students = tuple(
         locate_student(
             name,
@@ -92,7 +94,7 @@ def measure_students(
             lambda shape: resolve_layers(config, teacher, shape, registry, note)[0],
             registry,
         )
-        for name in models or [None]
+        for name in names
     )
     _note_other_layers(students, note)
     measurement = Measurement(
@@ -147,13 +149,13 @@ def _measured(
         reporter.note(f"{measurement.device} is out of memory; {at_once:,} tokens at once from now on")
     reporter.measured(text)
     random = [total["loss"] for total in totals[len(loaded.students) :]]
-    untrained = [random[number] for number in loaded.untrained] or [None] * len(measurement.students)
+    untrained = [random[number] for number in loaded.untrained]
     return [
         MeasuredLoss(
             student.name, text, count, batch.tokens, total["loss"],
             {relation.name: total[f"loss/{relation.name}"] for relation in measurement.relations}, its_untrained,
         )
-        for student, total, its_untrained in zip(measurement.students, totals, untrained, strict=False)
+        for student, total, its_untrained in zip_longest(measurement.students, totals[: len(loaded.students)], untrained)
     ]  # fmt: skip
 
 
@@ -169,9 +171,11 @@ def _losses(
     """``{"loss": …, "loss/qq": …}`` of each. The teacher goes over each part once."""
     totals = [no_loss(measurement.relations) for _ in students]
     parts = batch.micro_batches(at_once)
+    done = 0
     with torch.no_grad():
-        for number, part in enumerate(parts):
-            reporter.measuring(text, number, len(parts))
+        for part in parts:
+            reporter.measuring(text, done, len(parts))
+            done += 1
             tokens = packed_tokens(part, measurement.device)
             theirs = students[0].objective.teacher_states(tokens)
             for student, total in zip(students, totals, strict=True):

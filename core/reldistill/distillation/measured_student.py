@@ -112,7 +112,8 @@ def _check_vocabulary(label: str, found: EvaluatedEncoder, teacher: Teacher) -> 
             )
         return
     ours = found.tokenizer.get_vocab()
-    other = next((token for token, number in theirs.items() if ours.get(token) != number), None)
+    in_order = sorted(theirs, key=lambda token: theirs[token])
+    other = next((token for token in in_order if ours.get(token) != theirs[token]), None)
     if other is not None:
         said = f"{other!r} is {ours[other]} to it and {theirs[other]} there" if other in ours else f"it lacks {other!r}"
         raise UsageError(f"--model {label} has another tokenizer than {teacher.label}: {said}", hint=hint)
