@@ -33,6 +33,7 @@ from reldistill.errors import DataError, UsageError
 from reldistill.out_of_memory import is_out_of_memory
 from reldistill.registry import Registry
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
+from reldistill_loader import InputError
 
 if TYPE_CHECKING:
     from reldistill.config import DistillConfig
@@ -111,7 +112,7 @@ def measure_students(
     if not sources:
         raise UsageError("no text given", hint="--data with a file, a folder, or a corpus of `minictl data build`.")
     loaded = load_students(measurement, {provided.name: provided.source for provided, _ in chosen}, against_untrained)
-    corpora = [(spec, _open(source, teacher, config, reporter)) for spec, source in sources]
+    corpora = [(spec, _open(spec, source, teacher, config, reporter)) for spec, source in sources]
     at_once = config.micro_batch_tokens or default_micro_batch_tokens(device)
     losses: list[MeasuredLoss] = []
     for spec, corpus in corpora:
@@ -195,11 +196,16 @@ def _local_text(spec: str, teacher: Teacher, config: DistillConfig) -> TextSourc
     return source
 
 
-def _open(source: TextSource, teacher: Teacher, config: DistillConfig, reporter: Reporter) -> Corpus | Mixture:
-    return open_corpus(
-        source, teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed, at_most=None,
-        reporter=reporter,
-    )  # fmt: skip
+def _open(
+    spec: str, source: TextSource, teacher: Teacher, config: DistillConfig, reporter: Reporter
+) -> Corpus | Mixture:
+    try:
+        return open_corpus(
+            source, teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed, at_most=None,
+            reporter=reporter,
+        )  # fmt: skip
+    except InputError as error:  # it need not say which of several texts it is about
+        raise DataError(f"--data {spec}: {error}") from error
 
 
 def _relation_heads(
