@@ -1,0 +1,153 @@
+"""All cells of the study, in the order in which the budget is spent on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from studies.miniature.cell import Cell
+
+__all__ = ["ABLATIONS", "BUDGET_HOURS", "TASKS", "cells"]
+
+BUDGET_HOURS = 4.0
+"""Of this machine, two cores; a cell takes one of them."""
+
+TASKS = ("stsb", "mrpc", "cola")
+FINE_TUNING = ("--learning-rates", "2e-4", "--epochs", "3", "--batch-size", "32", "--device", "cpu")
+CONFIGS = "configs"
+ENGLISH = "english"
+WIDE = ("--student", "3x384")
+
+ABLATIONS = {
+    "without-qq": ("--relations", "kk,vv"),
+    "without-kk": ("--relations", "qq,vv"),
+    "without-vv": ("--relations", "qq,kk"),
+    "qk-vv": ("--relations", "qk,vv"),
+}
+
+
+def minictl(*arguments: str) -> tuple[str, ...]:
+    """The command of this environment."""
+    return (sys.executable, "-m", "reldistill_cli", *arguments)
+
+
+def module(name: str, *arguments: str) -> tuple[str, ...]:
+    """A module of the study itself."""
+    return (sys.executable, "-m", f"studies.miniature.{name}", *arguments)
+
+
+def corpora() -> Iterator[Cell]:
+    """Texts, apart what is trained on and what is not, and corpora of them."""
+    yield Cell("texts-english", module("texts", "english"), makes="texts/english")
+    for part in (ENGLISH, "english-held-out"):
+        yield Cell(
+            f"corpus-{part}",
+            minictl(
+                "data", "build", f"texts/{part}", "--teacher", "teachers/bert-6x384", "--documents", "join",
+                "--max-length", "128", "--threads", "1", "--output", f"corpora/{part}", "--json",
+            ),
+            needs=("texts-english",),
+            makes=f"corpora/{part}/manifest.json",
+        )  # fmt: skip
+
+
+def student(name: str, *options: str, seed: int = 0, config: str = ENGLISH) -> Cell:
+    """A student of ``minictl distill``."""
+    cell = f"{name}-s{seed}"
+    return Cell(
+        f"student-{cell}",
+        minictl("distill", "--config", f"{CONFIGS}/{config}.toml", *options, "--seed", str(seed), "--output", f"runs/{cell}", "--json"),
+        needs=(f"corpus-{config}", f"corpus-{config}-held-out"),
+        curve=f"runs/{cell}/metrics.jsonl",
+        makes=f"runs/{cell}/student/config.json",
+    )  # fmt: skip
+
+
+def fine_tuned(name: str, *, seed: int = 0, model: str = "", needs: str = "") -> Iterator[Cell]:
+    """A student on each task, once; the seed of the fine-tuning is that of the student."""
+    cell = f"{name}-s{seed}"
+    for task in TASKS:
+        yield Cell(
+            f"{task}-{cell}",
+            minictl(
+                "eval", task, "--model", model or f"runs/{cell}/student", "--data-dir", "data/glue", *FINE_TUNING,
+                "--seeds", str(seed), "--output", f"eval/{cell}", "--json",
+            ),
+            needs=(needs or f"student-{cell}",),
+        )  # fmt: skip
+
+
+def with_tasks(name: str, *options: str, seed: int = 0) -> Iterator[Cell]:
+    """A student, and what it scores."""
+    yield student(name, *options, seed=seed)
+    yield from fine_tuned(name, seed=seed)
+
+
+LONG = student("long", "--steps", "8000", "--warmup", "800", "--validate-every", "1000")
+"""Goes first: it takes more than an hour, beside which the others find place."""
+
+
+def does_it_help(seed: int) -> Iterator[Cell]:
+    """Question 1, from a random start: distilled, untrained, and taught as MiniLM had it."""
+    yield from with_tasks("distilled", seed=seed)
+    yield from with_tasks("untrained", "--steps", "0", "--warmup", "0", seed=seed)
+    yield from with_tasks("minilm-v1", "--preset", "minilm-v1", seed=seed)
+
+
+def longer() -> Iterator[Cell]:
+    """Question 1, over tokens: the same student after four and thirteen times as many."""
+    yield from with_tasks("medium", "--steps", "2400", "--warmup", "240", "--validate-every", "400")
+    yield from fine_tuned("long")
+
+
+def wide(seed: int) -> Iterator[Cell]:
+    """Question 1, at the teacher's width, where a student can begin as a part of the teacher."""
+    none = ("--steps", "0", "--warmup", "0")
+    yield from with_tasks("wide-truncated", *WIDE, "--init", "truncate", *none, seed=seed)
+    yield from with_tasks("wide-truncated-distilled", *WIDE, "--init", "truncate", seed=seed)
+    yield from with_tasks("wide-distilled", *WIDE, seed=seed)
+    yield from with_tasks("wide-untrained", *WIDE, *none, seed=seed)
+
+
+def ablation(seed: int) -> Iterator[Cell]:
+    """Question 3, Table 7 of the paper, from a random start: by the loss alone."""
+    for name, options in ABLATIONS.items():
+        yield student(name, *options, seed=seed)
+
+
+def wide_ablation(seed: int) -> Iterator[Cell]:
+    """Question 3 by tasks: of students that begin as a part of the teacher, which this budget brings far enough."""
+    for name, options in ABLATIONS.items():
+        yield from with_tasks(f"wide-{name}", *WIDE, "--init", "truncate", *options, seed=seed)
+
+
+def heads_and_relations(seed: int) -> Iterator[Cell]:
+    """Table 8 of the paper, without its 48, which all others have; and all nine relations."""
+    for heads in (6, 12, 24):
+        yield student(f"heads-{heads}", "--relation-heads", str(heads), seed=seed)
+    yield student("nine-relations", "--relations", "qq,qk,qv,kq,kk,kv,vq,vk,vv", seed=seed)
+
+
+def cells() -> list[Cell]:
+    """First what each question needs at least, then more seeds of it."""
+    plan = [
+        *corpora(),
+        LONG,
+        *does_it_help(0),
+        *wide(0),
+        *longer(),
+        *ablation(0),
+        *wide_ablation(0),
+        *does_it_help(1),
+        *ablation(1),
+        *heads_and_relations(0),
+    ]
+    names = [cell.name for cell in plan]
+    assert len(set(names)) == len(names), "two cells of one name"
+    return plan
+
+
+def folder() -> Path:
+    """Where the study lies."""
+    return Path(__file__).parent
