@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from reldistill.layers import LayerPair
     from reldistill.registry import PluginSource
     from reldistill.relation import Relation
+    from reldistill.states import AttentionStates
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "TeacherStates"]
+
+TeacherStates: TypeAlias = "Callable[[PackedTokens], Mapping[int, AttentionStates]]"
+"""Tokens -> layer -> its states: an encoder, or what stands for one."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Objective:
     relation -> the plugin that provides it, for messages.
     """
 
-    teacher: Encoder
+    teacher: TeacherStates
     pairs: Sequence[LayerPair]
     relations: Mapping[Relation, float]
     relation_heads: int
