@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studies.miniature.cell import Cell
+from studies.miniature.languages import LANGUAGES
 
 __all__ = ["ABLATIONS", "BUDGET_HOURS", "TASKS", "cells"]
 
@@ -17,6 +18,10 @@ TASKS = ("stsb", "mrpc", "cola")
 FINE_TUNING = ("--learning-rates", "2e-4", "--epochs", "3", "--batch-size", "32", "--device", "cpu")
 CONFIGS = "configs"
 ENGLISH = "english"
+MULTILINGUAL = "multilingual"
+PROBED = 300
+"""Steps of the probe whose students are fine-tuned."""
+
 WIDE = ("--student", "3x384")
 
 ABLATIONS = {
@@ -37,17 +42,17 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"studies.miniature.{name}", *arguments)
 
 
-def corpora() -> Iterator[Cell]:
+def corpora(language: str, teacher: str) -> Iterator[Cell]:
     """Texts, apart what is trained on and what is not, and corpora of them."""
-    yield Cell("texts-english", module("texts", "english"), makes="texts/english")
-    for part in (ENGLISH, "english-held-out"):
+    yield Cell(f"texts-{language}", module("texts", language), makes=f"texts/{language}")
+    for part in (language, f"{language}-held-out"):
         yield Cell(
             f"corpus-{part}",
             minictl(
-                "data", "build", f"texts/{part}", "--teacher", "teachers/bert-6x384", "--documents", "join",
+                "data", "build", f"texts/{part}", "--teacher", f"teachers/{teacher}", "--documents", "join",
                 "--max-length", "128", "--threads", "1", "--output", f"corpora/{part}", "--json",
             ),
-            needs=("texts-english",),
+            needs=(f"texts-{language}",),
             makes=f"corpora/{part}/manifest.json",
         )  # fmt: skip
 
@@ -129,19 +134,117 @@ def heads_and_relations(seed: int) -> Iterator[Cell]:
     yield student("nine-relations", "--relations", "qq,qk,qv,kq,kk,kv,vq,vk,vv", seed=seed)
 
 
+def multilingual(seed: int) -> Iterator[Cell]:
+    """Question 4: students of XLM-R, one from a random start, one that begins as the lower half of the teacher."""
+    none, wide = ("--steps", "0", "--warmup", "0"), ("--student", "6x384", "--init", "truncate")
+    students = {
+        "xlm-untrained": none,
+        "xlm-distilled": (),
+        "xlm-truncated": (*wide, *none),
+        "xlm-truncated-distilled": wide,
+    }
+    for name, options in students.items():
+        yield student(name, *options, seed=seed, config=MULTILINGUAL)
+    folders = {name: f"runs/{name}-s{seed}/student" for name in students}
+    made = tuple(f"student-{name}-s{seed}" for name in students)
+    texts = [text for language in LANGUAGES for text in ("--data", f"texts/ntrex/{language}.txt")]
+    yield Cell(
+        f"languages-s{seed}",
+        minictl(
+            "measure", "--teacher", "teachers/xlmr-12x384", *(o for folder in folders.values() for o in ("--model", folder)),
+            *texts, "--relation-heads", "48", "--layers", "last", "--max-length", "128", "--device", "cpu", "--json",
+        ),
+        needs=(*made, f"texts-{MULTILINGUAL}"),
+    )  # fmt: skip
+    yield Cell(
+        f"retrieval-s{seed}",
+        module("retrieval", "teachers/xlmr-12x384", *folders.values(), "--max-length", "128"),
+        needs=made,
+    )
+
+
+def xnli(seed: int) -> Iterator[Cell]:
+    """Question 4: what 1,990 training pairs can tell, which is little."""
+    yield Cell("texts-xnli", module("texts", "xnli"), makes="texts/xnli")
+    for name in ("xlm-truncated", "xlm-truncated-distilled"):
+        yield Cell(
+            f"xnli-{name}-s{seed}",
+            minictl(
+                "eval", "xnli", "--model", f"runs/{name}-s{seed}/student", "--data-dir", "texts/xnli", "--learning-rates", "5e-5",
+                "--epochs", "3", "--batch-size", "32", "--device", "cpu", "--seeds", str(seed), "--output", f"eval/{name}-s{seed}",
+                "--json",
+            ),
+            needs=(f"student-{name}-s{seed}", "texts-xnli"),
+        )  # fmt: skip
+
+
+def yardstick(seed: int) -> Iterator[Cell]:
+    """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
+    names = {
+        "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
+        "wide": [f"wide-{name}" for name in ("untrained", "distilled", "truncated", "truncated-distilled", *ABLATIONS)],
+    }
+    for size, students in names.items():
+        yield Cell(
+            f"yardstick-{size}-s{seed}",
+            minictl(
+                "measure", "--teacher", "teachers/bert-6x384",
+                *(o for name in students for o in ("--model", f"runs/{name}-s{seed}/student")),
+                "--data", "corpora/english-held-out", "--relations", "qq,kk,vv", "--relation-heads", "48", "--layers", "last",
+                "--max-length", "128", "--sequences", "0", "--device", "cpu", "--json",
+            ),
+            needs=tuple(f"student-{name}-s{seed}" for name in students),
+        )  # fmt: skip
+
+
+def layers(seed: int) -> Iterator[Cell]:
+    """Question 2: all layers on one pass of the teacher, for four lengths, and what the longest ones' students score."""
+    for steps in (75, 150, 300, 600):
+        kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
+        yield Cell(
+            f"layers-{steps}-s{seed}",
+            minictl(
+                "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", str(steps),
+                "--seed", str(seed), *kept, "--json",
+            ),
+            needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+            makes=f"layers/{steps}-s{seed}" if kept else "",
+        )  # fmt: skip
+    for layer in range(1, 7):
+        yield from fine_tuned(
+            f"layer-{layer}",
+            seed=seed,
+            model=f"layers/{PROBED}-s{seed}/layer-{layer:02}",
+            needs=f"layers-{PROBED}-s{seed}",
+        )
+    yield Cell(
+        f"one-layer-150-s{seed}",
+        minictl(
+            "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", "150", "--candidates",
+            "6", "--seed", str(seed), "--json",
+        ),
+        needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+    )  # fmt: skip
+
+
 def cells() -> list[Cell]:
     """First what each question needs at least, then more seeds of it."""
     plan = [
-        *corpora(),
+        *corpora(ENGLISH, "bert-6x384"),
         LONG,
         *does_it_help(0),
         *wide(0),
-        *longer(),
+        *layers(0),
+        *corpora(MULTILINGUAL, "xlmr-12x384"),
+        *multilingual(0),
         *ablation(0),
         *wide_ablation(0),
+        *longer(),
+        *yardstick(0),
+        *heads_and_relations(0),
+        *xnli(0),
         *does_it_help(1),
         *ablation(1),
-        *heads_and_relations(0),
     ]
     names = [cell.name for cell in plan]
     assert len(set(names)) == len(names), "two cells of one name"
