@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from reldistill_cli.commands import bench, config, data, demo, distill, doctor, eval, plan, plugins, probe, report, runs
+from reldistill_cli.commands import (
+    bench,
+    config,
+    data,
+    demo,
+    distill,
+    doctor,
+    eval,
+    measure,
+    plan,
+    plugins,
+    probe,
+    report,
+    runs,
+)  # fmt: skip
 from reldistill_cli.failures import show_tracebacks
 from reldistill_cli.plugin_commands import RootGroup
 
@@ -19,6 +33,7 @@ app = typer.Typer(
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)
 app.command("probe")(probe.command)
+app.command("measure")(measure.command)
 app.command("eval")(eval.command)
 app.command("report")(report.command)
 app.add_typer(config.app, name="config")

@@ -21,7 +21,7 @@ __all__ = ["ScreenReporter", "evidence_in_words"]
 
 
 class ScreenReporter(Screen, Reporter):
-    """Shows plan, tokenising and training."""
+    """Shows plan, tokenising, training and measuring."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,6 +86,14 @@ class ScreenReporter(Screen, Reporter):
             if name.startswith("validation/loss/")
         )
         self.console.print(f"held-out text at step {row['step']:,.0f}: loss {row['validation/loss']:.4f} ({relations})")
+
+    def measuring(self, text: str, done: int, of: int) -> None:
+        name = f"measuring on {text}"
+        self.bar(name, done, of)
+        self.line(name, f"{name}: {done:,} of {of:,} parts" if done else name)
+
+    def measured(self, text: str) -> None:
+        self.take_down(f"measuring on {text}")
 
 
 def evidence_in_words(found: LayerEvidence) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,9 +12,11 @@ from reldistill.distillation.tokens import packed_tokens
 if TYPE_CHECKING:
     from reldistill.distillation.objective import Objective
     from reldistill.encoder import Encoder
+    from reldistill.loss import RelationLoss
+    from reldistill.relation import Relation
     from reldistill_loader import Batch, Corpus, Mixture
 
-__all__ = ["held_out_loss"]
+__all__ = ["add_loss", "held_out_loss", "no_loss"]
 
 
 def held_out_loss(
@@ -44,16 +46,26 @@ def held_out_loss(
     batch = draw(lambda: next(batches))
     training = student.training
     student.eval()
-    total = dict.fromkeys(["loss", *(f"loss/{relation.name}" for relation in objective.relations)], 0.0)
+    total = no_loss(objective.relations)
     try:
         with torch.no_grad():
             parts = batch.micro_batches(micro_batch_tokens)
             before_parts(len(parts))
             for part in parts:
                 between_parts()
-                loss = objective(student, packed_tokens(part, device), sequences)
-                for name, value in {"loss": loss.total, **{f"loss/{k}": v for k, v in loss.terms.items()}}.items():
-                    total[name] += float(value)
+                add_loss(total, objective(student, packed_tokens(part, device), sequences))
     finally:
         student.train(training)
     return total
+
+
+def no_loss(relations: Iterable[Relation]) -> dict[str, float]:
+    """``{"loss": 0, "loss/qq": 0, …}``, for :func:`add_loss`."""
+    return dict.fromkeys(["loss", *(f"loss/{relation.name}" for relation in relations)], 0.0)
+
+
+def add_loss(total: dict[str, float], loss: RelationLoss) -> None:
+    """Add the part that some of the tokens have; waits for the device."""
+    total["loss"] += float(loss.total)
+    for name, term in loss.terms.items():
+        total[f"loss/{name}"] += float(term)

@@ -18,7 +18,7 @@ from reldistill.local_path import local_path
 from reldistill.registry import RESTRICTION, Provided, Registry, not_provided
 from reldistill.teacher import TeacherAdapter, as_alias
 
-__all__ = ["Teacher", "locate_config", "locate_teacher"]
+__all__ = ["Teacher", "adapter_serving", "locate_config", "locate_teacher"]
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,14 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
             f"teacher {name} is a decoder (is_decoder in its config.json): its tokens see only those before them",
             hint="Teachers are encoders.",
         )
+    return Teacher(label, folder, config, adapter_serving(config, f"teacher {name}", registry), hub_id)
+
+
+def adapter_serving(config: Any, whose: str, registry: Registry) -> Provided[TeacherAdapter]:
+    """The adapter of the family that a configuration is of; ``whose`` it is begins the message.
+
+    Raises :class:`UsageError` where there is none, :class:`PluginError` where several plugins bring one.
+    """
     serving = [provided for provided in registry.teachers if config.model_type in provided.thing.model_types]
     serving = [provided for provided in serving if provided.source.builtin] or serving
     if len(serving) > 1:
@@ -170,10 +178,10 @@ def _open(label: str, folder: Path, registry: Registry, name: str, hub_id: str |
             hint=f"{RESTRICTION}={serving[0].source.distribution} loads just one of them.",
         )
     if serving:
-        return Teacher(label, folder, config, serving[0], hub_id)
+        return serving[0]
     families = ", ".join(f"{p.name} ({', '.join(sorted(p.thing.model_types))})" for p in registry.teachers)
     raise not_provided(
-        f"teacher {name} is a {config.model_type!r} model, which no installed plugin can distil",
+        f"{whose} is a {config.model_type!r} model, which no installed plugin can distil",
         f"Families: {families}. A plugin can add one: see the hook reldistill_teachers.",
         registry.failures,
     )

@@ -48,8 +48,17 @@ class Objective:
 
         Raises :class:`reldistill.errors.PluginError` where a plugin's relation does not do what it must.
         """
+        return self.against(self.teacher_states(tokens), student, tokens, sequences)
+
+    def teacher_states(self, tokens: PackedTokens) -> Mapping[int, AttentionStates]:
+        """What the teacher makes of the tokens: layer -> its states. It serves every student whose layers are among them."""
         with torch.no_grad():
-            theirs = self.teacher(tokens)
+            return self.teacher(tokens)
+
+    def against(
+        self, theirs: Mapping[int, AttentionStates], student: Encoder, tokens: PackedTokens, sequences: int
+    ) -> RelationLoss:
+        """The same for states of the teacher that are there. Raises as the call does."""
         with torch.autocast(tokens.input_ids.device.type, self.precision, enabled=self.precision != torch.float32):
             ours = student(tokens)
         total: Tensor | None = None

@@ -45,3 +45,9 @@ class Reporter:
 
     def validated(self, row: Mapping[str, float]) -> None:
         """The held-out text was measured: a row of metrics.jsonl with ``validation/…``."""
+
+    def measuring(self, text: str, done: int, of: int) -> None:
+        """So many parts of a text went through the teacher and all students whose loss is measured on it."""
+
+    def measured(self, text: str) -> None:
+        """The text is done."""
