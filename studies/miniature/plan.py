@@ -112,7 +112,23 @@ def wide(seed: int) -> Iterator[Cell]:
     yield from with_tasks("wide-truncated", *WIDE, "--init", "truncate", *none, seed=seed)
     yield from with_tasks("wide-truncated-distilled", *WIDE, "--init", "truncate", seed=seed)
     yield from with_tasks("wide-distilled", *WIDE, seed=seed)
-    yield from with_tasks("wide-untrained", *WIDE, *none, seed=seed)
+
+
+def wide_untrained(seed: int) -> Iterator[Cell]:
+    """Question 1: what width alone brings."""
+    yield from with_tasks("wide-untrained", *WIDE, "--steps", "0", "--warmup", "0", seed=seed)
+
+
+def teacher() -> Iterator[Cell]:
+    """What the teacher itself scores, in the same epochs, at a learning rate for a model that is trained already."""
+    for task in TASKS:
+        yield Cell(
+            f"{task}-teacher-s0",
+            minictl(
+                "eval", task, "--model", "teachers/bert-6x384", "--data-dir", "data/glue", "--learning-rates", "5e-5", "--epochs", "3",
+                "--batch-size", "32", "--device", "cpu", "--seeds", "0", "--output", "eval/teacher", "--json",
+            ),
+        )  # fmt: skip
 
 
 def ablation(seed: int) -> Iterator[Cell]:
@@ -199,7 +215,7 @@ def yardstick(seed: int) -> Iterator[Cell]:
 
 def layers(seed: int) -> Iterator[Cell]:
     """Question 2: all layers on one pass of the teacher, for four lengths, and what the longest ones' students score."""
-    for steps in (75, 150, 300, 600):
+    for steps in (75, 150, 300):
         kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
         yield Cell(
             f"layers-{steps}-s{seed}",
@@ -235,12 +251,14 @@ def cells() -> list[Cell]:
         *does_it_help(0),
         *wide(0),
         *layers(0),
+        *ablation(0),
         *corpora(MULTILINGUAL, "xlmr-12x384"),
         *multilingual(0),
-        *ablation(0),
         *wide_ablation(0),
+        *wide_untrained(0),
         *longer(),
         *yardstick(0),
+        *teacher(),
         *heads_and_relations(0),
         *xnli(0),
         *does_it_help(1),

@@ -20,10 +20,12 @@ import torch
 from reldistill.cache import cache_folder
 from reldistill.checkpoint.durable import replace_durably
 from reldistill.config import parse_mixing
+from reldistill.cost import step_memory
 from reldistill.distillation.corpus import corpus_of
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.distillation.ranks import Ranks
 from reldistill.distillation.read_out import Fit
+from reldistill.distillation.resolve import check_memory
 from reldistill.distillation.set_up import batches_of, make_student, make_teacher, make_trainer
 from reldistill.distillation.tokens import packed_tokens
 from reldistill.errors import UsageError
@@ -126,6 +128,7 @@ class Probe:
             steps=steps,
             warmup=max(1, steps // 10),
         )
+        check_memory(plan.config, step_memory(self.plan.size, 0, 0), plan.device, students=len(layers))
         self.layers = tuple(layers)
         self._corpus, self._held_out = corpus, held_out
         self._reporter, self._stop = reporter, stop

@@ -111,13 +111,18 @@ def check_length(config: DistillConfig, teacher: Teacher) -> None:
         )
 
 
-def check_memory(config: DistillConfig, memory: StepMemory, device: torch.device) -> None:
-    """Raise :class:`UsageError` where the student's weights, gradients and optimiser alone are more than the device has."""
-    needed = memory.student_weights.total + memory.gradients.total + memory.adam_moments.total
+def check_memory(config: DistillConfig, memory: StepMemory, device: torch.device, students: int = 1) -> None:
+    """Raise :class:`UsageError` where the weights, gradients and optimiser of so many students alone are more than the device
+    has.
+    """
+    needed = students * (memory.student_weights.total + memory.gradients.total + memory.adam_moments.total)
     there = memory_bytes(device)
     if there is not None and needed > there:
+        of_all = f" of {students} students at once" if students > 1 else ""
         raise UsageError(
-            f"--student {config.student}: weights, gradients and optimiser need about {needed / 2**30:,.0f} GiB, "
+            f"--student {config.student}: weights, gradients and optimiser{of_all} need about {needed / 2**30:,.0f} GiB, "
             f"{device} has {there / 2**30:,.0f}",
-            hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
+            hint="Probe fewer layers, or for a smaller student."
+            if students > 1
+            else "Take fewer layers, a smaller width or a smaller --student-ffn.",
         )

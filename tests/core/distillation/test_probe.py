@@ -14,6 +14,7 @@ import torch
 
 from conftest import MakeTeacher
 from reldistill import DistillConfig, LayerEvidence, UsageError
+from reldistill.cost import step_memory
 from reldistill.distillation import DryRun, compare_layers, distill
 from reldistill.distillation.probe import SharedTeacher, default_probe_steps
 from reldistill.encoder import Encoder
@@ -199,6 +200,17 @@ def test_a_dry_run_and_a_run_of_no_steps_probe_nothing_and_say_so(config: Distil
 def test_layers_that_are_not_there_are_refused(config: DistillConfig, layers: list[int], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         compare_layers(config, layers)
+
+
+def test_students_that_do_not_fit_into_memory_together_are_refused(
+    config: DistillConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = step_memory(run(replace(config, layers="last", steps=0)).plan.size, 0, 0)
+    needed = alone.student_weights.total + alone.gradients.total + alone.adam_moments.total
+    monkeypatch.setattr("reldistill.distillation.resolve.memory_bytes", lambda device: 2 * needed)
+    compare_layers(config, [1, 2])
+    with pytest.raises(UsageError, match="of 3 students at once"):
+        compare_layers(config, [1, 2, 3])
 
 
 def test_students_go_where_nothing_is(config: DistillConfig, here: Path) -> None:
