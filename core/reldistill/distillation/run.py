@@ -17,8 +17,8 @@ from reldistill.distillation.device import resolve_device
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.no_batches import NoBatches
 from reldistill.distillation.plan import Plan, make_plan
-from reldistill.distillation.probe import probed
 from reldistill.distillation.ranks import PeerEnded, PeerFailed, Ranks, training_together
+from reldistill.distillation.remembered_probe import probed
 from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.resume import Checkpoint, checkpoint_to_resume
 from reldistill.distillation.run_folder import RunFolder, check_output

@@ -16,7 +16,8 @@ from conftest import MakeTeacher
 from reldistill import DistillConfig, LayerEvidence, UsageError
 from reldistill.cost import step_memory
 from reldistill.distillation import DryRun, compare_layers, distill
-from reldistill.distillation.probe import SharedTeacher, default_probe_steps
+from reldistill.distillation.probe import default_probe_steps
+from reldistill.distillation.shared_teacher import SharedTeacher
 from reldistill.encoder import Encoder
 from reldistill.errors import Stopped
 from reldistill.stop import Stop
