@@ -17,9 +17,10 @@ from reldistill_cli.commands import (
     measure,
     plan,
     plugins,
+    probe,
     report,
     runs,
-)
+)  # fmt: skip
 from reldistill_cli.failures import show_tracebacks
 from reldistill_cli.plugin_commands import RootGroup
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("distill")(distill.command)
 app.command("plan")(plan.command)
+app.command("probe")(probe.command)
 app.command("measure")(measure.command)
 app.command("eval")(eval.command)
 app.command("report")(report.command)

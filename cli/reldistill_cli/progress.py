@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ from reldistill_cli.screen import Screen
 
 if TYPE_CHECKING:
     from reldistill.distillation import Plan
+    from reldistill.layers import LayerEvidence
     from reldistill_loader import Progress as TokenisingProgress
 
-__all__ = ["ScreenReporter"]
+__all__ = ["ScreenReporter", "evidence_in_words"]
 
 
 class ScreenReporter(Screen, Reporter):
@@ -47,6 +48,17 @@ class ScreenReporter(Screen, Reporter):
         self.bar(f"tokenising {source}", progress.bytes_done, progress.bytes_total, done)
         if progress.documents:
             self.line("tokenising", f"tokenising {source}: {progress.bytes_done / 1e6:.0f} MB, {done}")
+
+    def probing(self, step: int, steps: int, losses: Mapping[int, float]) -> None:
+        detail = "loss by teacher layer: " + ", ".join(f"{layer} {loss:.3f}" for layer, loss in losses.items())
+        self.line("probing", f"probe {step:,}/{steps:,}  {detail}", force=step == steps)
+        self.bar("probing", step, steps, detail)
+
+    def probed(self, evidence: Sequence[LayerEvidence], seconds: float) -> None:
+        self.take_down("probing")
+        for found in evidence:
+            self.console.print(f"teacher layer {found.teacher_layer}: {evidence_in_words(found)}", soft_wrap=True)
+        self.console.print(f"the probe took {duration(seconds)}")
 
     def tokenised(self, source: str) -> None:
         self._tokenising.discard(source)
@@ -82,6 +94,15 @@ class ScreenReporter(Screen, Reporter):
 
     def measured(self, text: str) -> None:
         self.take_down(f"measuring on {text}")
+
+
+def evidence_in_words(found: LayerEvidence) -> str:
+    """``relation loss 0.81 → 0.44 (0.54 of untrained), read out 0.613``."""
+    share = found.loss / found.untrained_loss
+    return (
+        f"relation loss {found.untrained_loss:.4f} → {found.loss:.4f} ({share:.2f} of untrained), "
+        f"read out {found.mean_read_out:.4f}"
+    )
 
 
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reldistill.errors import CheckpointError, DataError, PluginError, ReldistillError, UsageError
     from reldistill.eval_task import Encoded, EvalTask, Evaluation
     from reldistill.hookspecs import PLUGIN_API, hookimpl
-    from reldistill.layers import LayerContext, LayerPair, LayerStrategy
+    from reldistill.layers import LayerContext, LayerEvidence, LayerPair, LayerStrategy
     from reldistill.loss import RelationLoss, relation_loss
     from reldistill.projections import ProjectionsOnly
     from reldistill.registry import Registry
@@ -30,7 +30,7 @@ _HOME = {
     "errors": ("CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError"),
     "eval_task": ("Encoded", "EvalTask", "Evaluation"),
     "hookspecs": ("PLUGIN_API", "hookimpl"),
-    "layers": ("LayerContext", "LayerPair", "LayerStrategy"),
+    "layers": ("LayerContext", "LayerEvidence", "LayerPair", "LayerStrategy"),
     "loss": ("RelationLoss", "relation_loss"),
     "projections": ("ProjectionsOnly",),
     "registry": ("Registry",),
@@ -42,7 +42,8 @@ _HOME = {
 __all__ = [  # noqa: RUF022 - grouped as above
     "DistillConfig", "DistillResult", "distill", "Encoder", "PackedTokens",
     "CheckpointError", "DataError", "PluginError", "ReldistillError", "UsageError",
-    "PLUGIN_API", "hookimpl", "LayerContext", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss", "ProjectionsOnly",
+    "PLUGIN_API", "hookimpl", "LayerContext", "LayerEvidence", "LayerPair", "LayerStrategy", "RelationLoss", "relation_loss",
+    "ProjectionsOnly",
     "Registry", "PairRelation", "Relation", "AttentionStates", "FusedPart", "Projections", "StudentShape", "TeacherAdapter",
     "Encoded", "EvalTask", "Evaluation", "__version__",
 ]  # fmt: skip

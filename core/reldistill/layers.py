@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from reldistill.errors import BrokenContract, UsageError
 
-__all__ = ["LayerContext", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs", "pairs_in_words"]
+__all__ = [
+    "LayerContext", "LayerEvidence", "LayerPair", "LayerStrategy", "check_pairs", "explicit_pairs", "pairs_as_option",
+    "pairs_in_words",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,35 @@ class LayerPair:
 
 
 @dataclass(frozen=True)
+class LayerEvidence:
+    """What a probe, a short distillation, found of one layer of the teacher. All of it on text that was not trained on.
+
+    ``untrained_loss`` and ``loss``: the relation loss of the probe's student for this layer before and after; those of two
+    layers are no measure of each other, for each is held against its own target.
+    ``read_out``: for each of the sets of sequences that were measured on, how much of what the teacher knows the student
+    knows: the coefficient of determination R² of a linear map from the states that enter the student's last layer to
+    the states that enter each of the layers that were probed, mean over these and their coordinates; 1 is all of it. The sets
+    are the same for all layers of one probe.
+    """
+
+    teacher_layer: int
+    untrained_loss: float
+    loss: float
+    read_out: tuple[float, ...]
+
+    @property
+    def mean_read_out(self) -> float:
+        """The mean of ``read_out``."""
+        return fmean(self.read_out)
+
+
+@dataclass(frozen=True)
 class LayerContext:
     """What a strategy knows of the two models.
 
-    ``family`` is the name of the teacher's adapter. ``announce`` tells the user of a choice that needs a word.
+    ``family`` is the name of the teacher's adapter. ``announce`` tells the user of a choice that needs a word. ``probe``
+    distils a student for each of the layers that it is given, for a short time, and says what came of it, in their order;
+    it takes minutes. It is None where nothing is to be spent: for a plan, a dry run, a run of no steps.
     """
 
     family: str
@@ -34,6 +63,7 @@ class LayerContext:
     student_layers: int
     student_width: int
     announce: Callable[[str], None] = lambda message: None
+    probe: Callable[[Sequence[int]], Sequence[LayerEvidence]] | None = None
 
 
 @runtime_checkable
@@ -118,3 +148,8 @@ def pairs_in_words(pairs: Sequence[LayerPair]) -> str:
     return ", ".join(
         f"{p.teacher_layer} → {p.student_layer}" + (f" × {p.weight:g}" if p.weight != 1 else "") for p in pairs
     )
+
+
+def pairs_as_option(pairs: Sequence[LayerPair]) -> str:
+    """What :func:`explicit_pairs` reads as these pairs: ``21:6``, ``12:6,6:3=0.5``."""
+    return ",".join(f"{p.teacher_layer}:{p.student_layer}" + (f"={p.weight!r}" if p.weight != 1 else "") for p in pairs)

@@ -1,12 +1,14 @@
-"""Which layer of the teacher to learn from: the paper's choice, the last, or evenly spread."""
+"""Which layer of the teacher to learn from: the paper's choice, the last, evenly spread, or what a probe says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import fmean, stdev
 from typing import ClassVar
 
-from reldistill import LayerContext, LayerPair, LayerStrategy, hookimpl
+from reldistill import LayerContext, LayerEvidence, LayerPair, LayerStrategy, hookimpl
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,50 @@ class Uniform:
         ]
 
 
+@dataclass(frozen=True)
+class Auto:
+    """The layer whose student, in a short distillation, comes to know most of what the teacher knows (the paper leaves the
+    choice without a search to future work, in its conclusion).
+
+    Candidates are all layers of a teacher of up to twelve, and of a deeper one those of its upper half. Evidence is
+    ``LayerEvidence.read_out``: the relation losses of two layers are no measure of each other. The paper's layer stands unless
+    another one is better by more than twice the standard error of the difference over the sets of sequences.
+    """
+
+    name: str = "auto"
+
+    ALL_OF: ClassVar[int] = 12
+
+    def pairs(self, context: LayerContext) -> Sequence[LayerPair]:
+        """One pair, for the student's last layer."""
+        paper = Paper().pairs(replace(context, announce=lambda message: None))
+        if context.probe is None:
+            context.announce(
+                f"--layers auto: nothing is probed here; layer {paper[0].teacher_layer}, the paper's choice, stands in"
+            )
+            return paper
+        depth = context.teacher_layers
+        found = context.probe(range(1 if depth <= self.ALL_OF else depth // 2 + 1, depth + 1))
+        by_layer = {evidence.teacher_layer: evidence for evidence in found}
+        usual = by_layer[paper[0].teacher_layer]
+        best = max(found, key=lambda evidence: evidence.mean_read_out)
+        gain, error = _difference(best, usual)
+        better = gain > 2 * error
+        chosen = best if better else usual
+        context.announce(
+            f"--layers auto: layer {chosen.teacher_layer}. Read out {best.mean_read_out:.4f} from layer {best.teacher_layer}, "
+            f"the best, and {usual.mean_read_out:.4f} from layer {usual.teacher_layer}, the paper's: "
+            f"{gain:.4f} ± {error:.4f}{'' if better else ', which is no more than chance'}"
+        )
+        return [LayerPair(chosen.teacher_layer, context.student_layers)]
+
+
+def _difference(one: LayerEvidence, other: LayerEvidence) -> tuple[float, float]:
+    """Mean difference over the sets, which are the same for both, and its standard error."""
+    gains = [a - b for a, b in zip(one.read_out, other.read_out, strict=True)]
+    return fmean(gains), stdev(gains) / sqrt(len(gains)) if len(gains) > 1 else 0.0
+
+
 @hookimpl
 def reldistill_layer_strategies() -> Iterable[LayerStrategy]:
-    return [Paper(), Last(), Uniform()]
+    return [Paper(), Last(), Uniform(), Auto()]

@@ -315,6 +315,7 @@ def test_the_file_in_a_run_folder_finds_the_run_that_wrote_it(
         "output",
         "validate_every",
         "checkpoint_every",
+        "probe_steps",
     }
     assert "auto" not in (options["precision"]["value"], options["attention"]["value"], options["device"]["value"])
     other = minictl("distill", "--config", run / "config.toml", "--seed", 1, "--output", "other", "--json")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,4 +128,25 @@ def test_a_mistake_is_one_message_and_has_the_exit_code_of_its_kind(
         _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert said.count("error:") == 1
+    assert "Traceback" not in said
+
+
+def test_one_process_probes_the_layers_and_all_take_the_one_that_it_finds(command: list[str], here: Path) -> None:
+    probing = [*command, "--steps", "10", "--layers", "auto", "--probe-steps", "4", "--max-length", "30"]
+    with started(probing, here) as process:
+        _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert said.count("probe 4/4") == 1
+    assert said.count("--layers auto: layer") == 1
+    layers = tomllib.loads((here / "run/config.toml").read_text(encoding="utf-8"))["layers"]
+    assert f"--layers auto: layer {layers.partition(':')[0]}." in said
+    named = [*command, "--steps", "10", "--layers", layers, "--max-length", "30", "--output", "named"]
+    assert finish(named, here) == (here / "run/student/model.safetensors").read_bytes()
+
+
+def test_a_teacher_that_is_spread_over_processes_is_not_probed(command: list[str], here: Path) -> None:
+    with started([*command, "--layers", "auto", "--shard-teacher"], here) as process:
+        _, said = process.communicate(timeout=200)
+    assert process.returncode == 2
+    assert "a probe needs the teacher on one device" in said
     assert "Traceback" not in said

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from reldistill import LayerContext, LayerPair, Registry
+from reldistill import LayerContext, LayerEvidence, LayerPair, Registry
 from reldistill.layers import check_pairs
 
 
@@ -85,3 +87,45 @@ def test_uniform_spreads_all_student_layers_over_the_teacher(
 
 def test_the_weights_of_uniform_add_up_to_one() -> None:
     assert sum(pair.weight for pair in chosen("uniform", "bert", 24, 7)[0]) == pytest.approx(1)
+
+
+def by_probe(depth: int, read_out: dict[int, tuple[float, ...]], family: str = "bert") -> tuple[int, list[int], str]:
+    """The layer that ``auto`` takes of this evidence, the layers that it asked about, and what it said."""
+    asked: list[int] = []
+    said: list[str] = []
+
+    def probe(layers: Sequence[int]) -> list[LayerEvidence]:
+        asked.extend(layers)
+        return [LayerEvidence(layer, 2.0, 1.0, read_out.get(layer, (0.1, 0.1))) for layer in layers]
+
+    context = LayerContext(family, depth, 1024, 6, 384, said.append, probe)
+    (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
+    assert pair.student_layer == 6
+    return pair.teacher_layer, asked, said[0]
+
+
+def test_auto_takes_the_layer_of_which_most_is_read_out() -> None:
+    layer, asked, said = by_probe(12, {12: (0.50, 0.52, 0.51), 9: (0.54, 0.56, 0.55)})
+    assert (layer, asked) == (9, list(range(1, 13)))
+    assert (
+        "layer 9. Read out 0.5500 from layer 9, the best, and 0.5100 from layer 12, the paper's: 0.0400 ± 0.0000"
+        in said
+    )
+
+
+def test_auto_keeps_the_papers_layer_where_another_one_may_be_better_by_chance() -> None:
+    layer, _, said = by_probe(12, {12: (0.50, 0.52, 0.51), 9: (0.56, 0.50, 0.51)})
+    assert layer == 12
+    assert "no more than chance" in said
+
+
+def test_auto_looks_at_the_upper_half_of_a_deep_teacher_and_knows_the_papers_layer() -> None:
+    layer, asked, _ = by_probe(24, {21: (0.5, 0.5)})
+    assert (layer, asked) == (21, list(range(13, 25)))
+    assert by_probe(24, {19: (0.5, 0.5)}, "xlm-r")[0] == 19
+
+
+def test_auto_takes_the_papers_layer_where_nothing_may_be_spent_and_says_so() -> None:
+    pairs, said = chosen("auto", "bert", 24)
+    assert pairs == [LayerPair(21, 6)]
+    assert said == "--layers auto: nothing is probed here; layer 21, the paper's choice, stands in"

@@ -53,8 +53,16 @@ class DistillConfig:
         panel="Method",
     )
     layers: str = option(
-        "Teacher layer: paper, last, uniform, a layer (19), or pairs teacher:student=weight (12:6,6:3=0.5).",
+        "Teacher layer: paper, last, uniform, auto (a short probe decides), a layer (19), or pairs teacher:student=weight "
+        "(12:6,6:3=0.5).",
         "paper",
+        panel="Method",
+    )
+    probe_steps: int | None = option(
+        "Steps of the probe of --layers auto, which trains a student for each layer. (default: a twentieth of the run's, from "
+        "100 to 2,000)",
+        None,
+        alters_result=False,  # what it finds, a layer, does
         panel="Method",
     )
     data: tuple[str, ...] = option(
@@ -184,6 +192,7 @@ class DistillConfig:
             "micro_batch_tokens",
             "validate_every",
             "checkpoint_every",
+            "probe_steps",
         ):
             if isinstance(value := getattr(self, name), int):
                 at_least(name, value, 1)

@@ -1,6 +1,7 @@
 """Distillation from a teacher and raw text to a student that transformers loads."""
 
 from reldistill.config import DistillConfig
+from reldistill.distillation.compare_layers import ComparedLayers, compare_layers
 from reldistill.distillation.measure import measure_students
 from reldistill.distillation.measurement import MeasuredLoss, Measurement
 from reldistill.distillation.plan import Plan
@@ -8,5 +9,6 @@ from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.run import DistillResult, DryRun, distill
 
 __all__ = [
-    "DistillConfig", "DistillResult", "DryRun", "MeasuredLoss", "Measurement", "Plan", "Reporter", "distill", "measure_students",
+    "ComparedLayers", "DistillConfig", "DistillResult", "DryRun", "MeasuredLoss", "Measurement", "Plan", "Reporter", "compare_layers",
+    "distill", "measure_students",
 ]  # fmt: skip

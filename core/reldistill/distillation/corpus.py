@@ -14,10 +14,36 @@ from reldistill_loader import Corpus, Mixture, tokenize, tokenize_documents
 
 if TYPE_CHECKING:
     from reldistill.distillation.locate import Teacher
+    from reldistill.distillation.plan import Plan
     from reldistill.distillation.reporter import Reporter
     from reldistill_loader import Progress
 
-__all__ = ["open_corpus"]
+__all__ = ["corpus_of", "open_corpus"]
+
+
+def corpus_of(
+    plan: Plan,
+    source: TextSource,
+    reporter: Reporter,
+    *,
+    mixing: float | tuple[float, ...] = 1.0,
+    at_most: int | None = None,
+    folder: Path | None = None,
+) -> Corpus | Mixture:
+    """The corpus that a run of this plan reads; as :func:`open_corpus`, but one without text is refused too.
+
+    Of the Hub no more is taken than the run can use; local text is taken whole.
+    """
+    config = plan.config
+    if source.hub is not None and at_most is None:
+        at_most = plan.steps * config.batch_size
+    corpus = open_corpus(
+        source, plan.teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed,
+        at_most=at_most, reporter=reporter, folder=folder, mixing=mixing,
+    )  # fmt: skip
+    if len(corpus) == 0:
+        raise DataError(f"{source} holds no text", hint="Every document in it is empty.")
+    return corpus
 
 
 def open_corpus(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from reldistill.relation import Relation
     from reldistill.states import AttentionStates
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "TeacherStates"]
+
+TeacherStates: TypeAlias = "Callable[[PackedTokens], Mapping[int, AttentionStates]]"
+"""Tokens -> layer -> its states: an encoder, or what stands for one."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Objective:
     relation -> the plugin that provides it, for messages.
     """
 
-    teacher: Encoder
+    teacher: TeacherStates
     pairs: Sequence[LayerPair]
     relations: Mapping[Relation, float]
     relation_heads: int
@@ -47,11 +50,10 @@ class Objective:
         """
         return self.against(self.teacher_states(tokens), student, tokens, sequences)
 
-    def teacher_states(self, tokens: PackedTokens) -> dict[int, AttentionStates]:
+    def teacher_states(self, tokens: PackedTokens) -> Mapping[int, AttentionStates]:
         """What the teacher makes of the tokens: layer -> its states. It serves every student whose layers are among them."""
         with torch.no_grad():
-            states: dict[int, AttentionStates] = self.teacher(tokens)
-        return states
+            return self.teacher(tokens)
 
     def against(
         self, theirs: Mapping[int, AttentionStates], student: Encoder, tokens: PackedTokens, sequences: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from reldistill.distillation.resolve import check_length, check_memory, resolve_
 from reldistill.distillation.text_source import TextSource
 from reldistill.encoder import check_compiler, resolve_attention
 from reldistill.errors import UsageError
-from reldistill.layers import LayerPair, pairs_in_words
+from reldistill.layers import LayerEvidence, LayerPair, pairs_as_option, pairs_in_words
 from reldistill.registry import PluginSource, blame
 from reldistill.relation import Relation
 from reldistill.teacher import StudentShape
@@ -56,6 +56,7 @@ class Plan:
     ``relation_sources`` says which of them provides a relation.
 
     ``inherited``: the teacher's layers that the student starts with, in their order; none for a random start.
+    ``evidence``: what a probe found, where the strategy of the layers asked for one.
     """
 
     config: DistillConfig
@@ -77,6 +78,7 @@ class Plan:
     data_names: str
     plugins: tuple[PluginSource, ...] = field(repr=False)
     relation_sources: Mapping[str, PluginSource] = field(repr=False)
+    evidence: tuple[LayerEvidence, ...] = ()
 
     @property
     def needs(self) -> frozenset[str]:
@@ -126,6 +128,7 @@ class Plan:
     def resolved_config(self) -> DistillConfig:
         """The configuration with every choice that it left open as it was made: told by it, a run is the same."""
         choices: dict[str, Any] = {
+            "layers": pairs_as_option(self.pairs) if self.evidence else self.config.layers,
             "student_ffn": self.shape.intermediate_size,
             "relation_heads": self.relation_heads,
             "steps": self.steps,
@@ -178,11 +181,17 @@ class Plan:
 
 
 def make_plan(
-    config: DistillConfig, teacher: Teacher, source: TextSource | None, registry: Registry, reporter: Reporter
+    config: DistillConfig,
+    teacher: Teacher,
+    source: TextSource | None,
+    registry: Registry,
+    reporter: Reporter,
+    probe: Callable[[Plan, Sequence[int]], Sequence[LayerEvidence]] | None = None,
 ) -> Plan:
     """Resolve and check every option, and announce what was chosen. ``source``: None where no step is trained.
 
-    Raises :class:`UsageError` or :class:`PluginError`.
+    ``probe`` is for layer strategies that measure: it is given the plan without its layers, and layers to try.
+    Raises :class:`UsageError`, :class:`PluginError`, or what the probe raises.
     """
     shape = StudentShape.parse(config.student, config.student_heads, config.student_ffn or 0)
     check_length(config, teacher)
@@ -198,10 +207,6 @@ def make_plan(
     chosen = parse_relations(config.relations, registry.relations)
     plugins = [teacher.provided.source, *(provided.source for provided, _ in chosen)]
 
-    pairs, strategy = resolve_layers(config, teacher, shape, registry, reporter.note)
-    if strategy is not None:
-        plugins.append(strategy)
-
     steps = paper_defaults.steps(teacher.adapter.name) if config.steps is None else config.steps
     warmup = paper_defaults.warmup(steps) if config.warmup is None else config.warmup
     if warmup > steps:
@@ -216,17 +221,14 @@ def make_plan(
     )
     with blame(teacher.provided.source, f"the adapter {teacher.adapter.name!r}"):
         student_config = teacher.adapter.student_config(teacher.config, shape)
-    relations = relation_weights(chosen)
-    size = plan_size(teacher.config, student_config, pairs, relations)
-    check_memory(config, step_memory(size, 0, 0), device)
-    return Plan(
+    draft = Plan(
         config=config,
         teacher=teacher,
         shape=shape,
         student_config=student_config,
         inherited=inherited_layers(config.init, teacher, student_config),
-        pairs=pairs,
-        relations=relations,
+        pairs=(),
+        relations=relation_weights(chosen),
         relation_heads=resolve_relation_heads(config, teacher, shape, reporter.note),
         steps=steps,
         warmup=warmup,
@@ -242,6 +244,19 @@ def make_plan(
         plugins=tuple(dict.fromkeys(plugins)),
         relation_sources={provided.name: provided.source for provided, _ in chosen},
     )
+    evidence: list[LayerEvidence] = []
+
+    def probed(layers: Sequence[int]) -> Sequence[LayerEvidence]:
+        assert probe is not None, "it is offered only then"
+        evidence[:] = probe(draft, layers)
+        return tuple(evidence)
+
+    pairs, strategy = resolve_layers(config, teacher, shape, registry, reporter.note, probed if probe else None)
+    if strategy is not None:
+        plugins.append(strategy)
+    plan = replace(draft, pairs=pairs, plugins=tuple(dict.fromkeys(plugins)), evidence=tuple(evidence))
+    check_memory(config, step_memory(plan.size, 0, 0), device)
+    return plan
 
 
 def plan_size(teacher: Any, student: Any, pairs: Sequence[LayerPair], relations: Mapping[Relation, float]) -> StepSize:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reldistill.distillation.plan import Plan
+    from reldistill.layers import LayerEvidence
     from reldistill_loader import Progress
 
 __all__ = ["Reporter"]
@@ -23,6 +24,12 @@ class Reporter:
 
     def tokenised(self, source: str) -> None:
         """The corpus is complete."""
+
+    def probing(self, step: int, steps: int, losses: Mapping[int, float]) -> None:
+        """A step of a probe is done; ``losses``: layer of the teacher -> relation loss of its student."""
+
+    def probed(self, evidence: Sequence[LayerEvidence], seconds: float) -> None:
+        """A probe is done; it took so long. What was found before is not told again."""
 
     def plan(self, plan: Plan) -> None:
         """Everything is resolved; nothing has been trained yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from reldistill.distillation import paper_defaults
 from reldistill.distillation.device import memory_bytes
 from reldistill.distillation.locate import Teacher
 from reldistill.errors import BrokenContract, UsageError
-from reldistill.layers import LayerContext, LayerPair, LayerStrategy, check_pairs, explicit_pairs
+from reldistill.layers import LayerContext, LayerEvidence, LayerPair, LayerStrategy, check_pairs, explicit_pairs
 from reldistill.registry import PluginSource, Provided, blame
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
 from reldistill.teacher import StudentShape
@@ -28,14 +28,21 @@ Announce = Callable[[str], None]
 
 
 def resolve_layers(
-    config: DistillConfig, teacher: Teacher, shape: StudentShape, registry: Registry, announce: Announce
+    config: DistillConfig,
+    teacher: Teacher,
+    shape: StudentShape,
+    registry: Registry,
+    announce: Announce,
+    probe: Callable[[Sequence[int]], Sequence[LayerEvidence]] | None = None,
 ) -> tuple[tuple[LayerPair, ...], PluginSource | None]:
     """The pairs of layers, and the plugin whose strategy chose them where ``--layers`` names one.
 
-    Raises :class:`UsageError` or :class:`PluginError`.
+    ``probe`` is for strategies that measure. Raises :class:`UsageError`, :class:`PluginError`, or what the probe raises.
     """
     width = int(teacher.config.hidden_size)
-    context = LayerContext(teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, announce)
+    context = LayerContext(
+        teacher.adapter.name, teacher.layers, width, shape.layers, shape.hidden_size, announce, probe
+    )
     pairs = explicit_pairs(config.layers, context)
     if pairs is not None:
         check_pairs(pairs, context, f"--layers {config.layers}")
@@ -104,13 +111,18 @@ def check_length(config: DistillConfig, teacher: Teacher) -> None:
         )
 
 
-def check_memory(config: DistillConfig, memory: StepMemory, device: torch.device) -> None:
-    """Raise :class:`UsageError` where the student's weights, gradients and optimiser alone are more than the device has."""
-    needed = memory.student_weights.total + memory.gradients.total + memory.adam_moments.total
+def check_memory(config: DistillConfig, memory: StepMemory, device: torch.device, students: int = 1) -> None:
+    """Raise :class:`UsageError` where the weights, gradients and optimiser of so many students alone are more than the device
+    has.
+    """
+    needed = students * (memory.student_weights.total + memory.gradients.total + memory.adam_moments.total)
     there = memory_bytes(device)
     if there is not None and needed > there:
+        of_all = f" of {students} students at once" if students > 1 else ""
         raise UsageError(
-            f"--student {config.student}: weights, gradients and optimiser need about {needed / 2**30:,.0f} GiB, "
+            f"--student {config.student}: weights, gradients and optimiser{of_all} need about {needed / 2**30:,.0f} GiB, "
             f"{device} has {there / 2**30:,.0f}",
-            hint="Take fewer layers, a smaller width or a smaller --student-ffn.",
+            hint="Probe fewer layers, or for a smaller student."
+            if students > 1
+            else "Take fewer layers, a smaller width or a smaller --student-ffn.",
         )

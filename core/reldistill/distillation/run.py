@@ -5,35 +5,31 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from reldistill.config import DistillConfig, parse_mixing
-from reldistill.distillation.adapter_check import check_cut, check_states
-from reldistill.distillation.corpus import open_corpus
+from reldistill.distillation.corpus import corpus_of
 from reldistill.distillation.determinism import deterministic_operations
 from reldistill.distillation.device import resolve_device
-from reldistill.distillation.inherited import inherited_student
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.no_batches import NoBatches
-from reldistill.distillation.objective import Objective
-from reldistill.distillation.optimizer import linear_schedule, make_optimizer
 from reldistill.distillation.plan import Plan, make_plan
 from reldistill.distillation.ranks import PeerEnded, PeerFailed, Ranks, training_together
+from reldistill.distillation.remembered_probe import probed
 from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.resume import Checkpoint, checkpoint_to_resume
 from reldistill.distillation.run_folder import RunFolder, check_output
+from reldistill.distillation.set_up import batches_of, make_student, make_teacher, make_trainer
 from reldistill.distillation.student import NewStudent
-from reldistill.distillation.text_source import TextSource, text_source
+from reldistill.distillation.text_source import TextSource, held_out_source, text_source
 from reldistill.distillation.tracking import check_tracking
 from reldistill.distillation.trainer import Trainer
 from reldistill.distillation.training import Training
-from reldistill.encoder import compile_between_attention, load_teacher, shard_over_ranks, student_encoder
 from reldistill.errors import DataError, UsageError
-from reldistill.registry import Registry, blame
+from reldistill.registry import Registry
 from reldistill.stop import Stop
 
 if TYPE_CHECKING:
@@ -121,18 +117,11 @@ def _distill(
     check_tracking(config.track)
     teacher = locate_teacher(config.teacher, registry)
     source = text_source(config.data, teacher.adapter.name, config.text_column) if config.steps != 0 else None
-    held_out = text_source(config.validation, teacher.adapter.name, config.text_column) if config.validation else None
-    if held_out is not None and held_out.hub is not None:
-        raise DataError(
-            f"--validation {held_out}: held-out text is taken from this machine alone",
-            hint="Give .txt, .jsonl or .parquet files, or a corpus of `minictl data build`, that the training does not see.",
-        )
-    if held_out is not None and len(held_out.corpora) > 1:
-        raise DataError(
-            f"--validation names {len(held_out.corpora)} corpora, and each sequence of it is to count once",
-            hint="Give one corpus, or text files.",
-        )
-    plan = make_plan(config, teacher, source, registry, reporter)
+    held_out = held_out_source(config.validation, teacher.adapter.name, config.text_column)
+    probe = None
+    if source is not None and not dry_run:
+        probe = partial(probed, source=source, held_out=held_out, reporter=reporter, stop=stop, ranks=ranks)
+    plan = make_plan(config, teacher, source, registry, reporter, probe)
     if source is None and config.data:
         reporter.note("--data is not read: with --steps 0 nothing is trained")
     check_output(config.output)
@@ -140,15 +129,15 @@ def _distill(
     if dry_run:
         return _one_batch(plan, source, held_out, reporter, stop, ranks)
     mixing = parse_mixing(config.mixing)
-    corpus = ranks.one_after_the_first(lambda: _open(plan, source, reporter, mixing=mixing)) if source else None
-    validation = ranks.one_after_the_first(lambda: _open(plan, held_out, reporter)) if held_out else None
+    corpus = ranks.one_after_the_first(lambda: corpus_of(plan, source, reporter, mixing=mixing)) if source else None
+    validation = ranks.one_after_the_first(lambda: corpus_of(plan, held_out, reporter)) if held_out else None
     folder = RunFolder.of(plan, [opened.fingerprint if opened else None for opened in (corpus, validation)])
     finished, checkpoint = ranks.of_the_first(lambda: _where_to_begin(plan, folder, ranks, reporter))
     if finished:
         ranks.of_the_first(lambda: _complete(folder))
         return DistillResult(folder.path, folder.student, plan, already_there=True)
     stop.check()
-    student, trainer = _trainer(plan, corpus, reporter, stop, ranks, config.max_skipped)
+    student, trainer = _set_up(plan, corpus, reporter, stop, ranks)
     # No folder is made before all that can be refused was read.
     training = Training(plan, student, trainer, validation, folder, reporter, stop)
     training.run(checkpoint, data_sha256=corpus.fingerprint if corpus else None)
@@ -182,80 +171,14 @@ def _where_to_begin(plan: Plan, folder: RunFolder, ranks: Ranks, reporter: Repor
     return False, checkpoint
 
 
-def _trainer(
-    plan: Plan,
-    corpus: Corpus | Mixture | None,
-    reporter: Reporter,
-    stop: Stop,
-    ranks: Ranks,
-    max_skipped: int,
+def _set_up(
+    plan: Plan, corpus: Corpus | Mixture | None, reporter: Reporter, stop: Stop, ranks: Ranks
 ) -> tuple[NewStudent, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
-    config, adapter, weights = plan.config, plan.teacher.adapter, plan.teacher.weights_folder
-    lockstep = config.shard_teacher and ranks.size > 1
-    unknown = not plan.teacher.provided.source.builtin
-    with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
-        if unknown:
-            check_cut(adapter, plan.teacher.config, plan.teacher_layers)
-            check_cut(adapter, plan.student_config, plan.student_layers)
-        teacher = load_teacher(
-            weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
-            dtype=plan.precision, attention=plan.attention, device=torch.device("cpu") if lockstep else plan.device,
-        )  # fmt: skip
-        if plan.inherited:
-            torch.manual_seed(config.seed)  # for dropout, and for a pooler that the teacher lacks
-            started = inherited_student(plan.teacher, plan.student_config, plan.inherited)
-        else:
-            started = NewStudent.at_random(plan.student_config, config.seed)
-        model = started.model
-        model.to(plan.device)  # type: ignore[arg-type]
-        student = student_encoder(model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
-        if unknown and not lockstep:  # where it is, the teacher is not on its device yet
-            for encoder in (teacher, student):
-                check_states(adapter, encoder, plan.needs, plan.relation_heads, plan.device, plan.precision)
-        if lockstep:
-            shard_over_ranks(teacher, adapter, plan.device)
-        if config.compile:
-            compile_between_attention(teacher, adapter)
-            compile_between_attention(student, adapter)
-        position_offset = adapter.position_offset(plan.teacher.config)
-    ranks.take_from_the_first(model)
-    if ranks.rank:
-        torch.manual_seed(config.seed + ranks.rank)  # each rank drops out other things
-    optimizer = make_optimizer(
-        student,
-        learning_rate=config.learning_rate,
-        beta2=plan.adam_beta2,
-        epsilon=config.adam_epsilon,
-        weight_decay=config.weight_decay,
-    )
-    trainer = Trainer(
-        objective=Objective(
-            teacher, plan.pairs, plan.relations, plan.relation_heads, plan.precision, sources=plan.relation_sources
-        ),
-        student=student,
-        optimizer=optimizer,
-        schedule=linear_schedule(optimizer, warmup=plan.warmup, steps=plan.steps),
-        batches=corpus.batches(
-            seed=config.seed,
-            batch_size=config.batch_size,
-            position_offset=position_offset,
-            rank=ranks.rank,
-            world_size=ranks.size,
-        )
-        if corpus
-        else NoBatches(),
-        device=plan.device,
-        micro_batch_tokens=plan.micro_batch_tokens,
-        clip=config.clip,
-        log_every=config.log_every,
-        max_skipped=max_skipped,
-        stop=stop,
-        announce=reporter.note,
-        ranks=ranks,
-        lockstep=lockstep,
-    )
-    return started, trainer
+    teacher = make_teacher(plan, plan.needs, ranks)
+    started, student = make_student(plan, plan.needs, ranks)
+    batches = batches_of(plan, corpus, ranks) if corpus else NoBatches()
+    return started, make_trainer(plan, teacher, student, batches, reporter, stop, ranks)
 
 
 def _one_batch(
@@ -265,31 +188,10 @@ def _one_batch(
     with tempfile.TemporaryDirectory(prefix="reldistill-") as scratch:
         mixing = parse_mixing(plan.config.mixing)
         at_most, folder = plan.config.batch_size, Path(scratch) / "corpus"
-        corpus = _open(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder) if source else None
+        corpus = corpus_of(plan, source, reporter, mixing=mixing, at_most=at_most, folder=folder) if source else None
         if held_out is not None:
-            _open(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
-        _, trainer = _trainer(plan, corpus, reporter, stop, ranks, 0)
+            corpus_of(plan, held_out, reporter, at_most=1, folder=Path(scratch) / "held-out")
+        _, trainer = _set_up(replace(plan, config=replace(plan.config, max_skipped=0)), corpus, reporter, stop, ranks)
         row: dict[str, float] = {}
         trainer.run(min(1, plan.steps), lambda _step, logged: row.update(logged or {}))
     return DryRun(plan, row)
-
-
-def _open(
-    plan: Plan,
-    source: TextSource,
-    reporter: Reporter,
-    *,
-    mixing: float | tuple[float, ...] = 1.0,
-    at_most: int | None = None,
-    folder: Path | None = None,
-) -> Corpus | Mixture:
-    config = plan.config
-    if source.hub is not None and at_most is None:
-        at_most = plan.steps * config.batch_size  # local text is taken whole; of the Hub no more than the run can use
-    corpus = open_corpus(
-        source, plan.teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed,
-        at_most=at_most, reporter=reporter, folder=folder, mixing=mixing,
-    )  # fmt: skip
-    if len(corpus) == 0:
-        raise DataError(f"{source} holds no text", hint="Every document in it is empty.")
-    return corpus

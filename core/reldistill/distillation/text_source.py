@@ -15,7 +15,7 @@ from reldistill.hub.text_name import HubText, default_text, parse_hub_text
 from reldistill.hub.text_stream import pinned, stream_documents
 from reldistill.local_path import local_path
 
-__all__ = ["TextSource", "file_state", "streamed_text", "text_source"]
+__all__ = ["TextSource", "file_state", "held_out_source", "streamed_text", "text_source"]
 
 _FORMATS = ".txt, .jsonl or .parquet files (also .gz and .zst)"
 _SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl", ".parquet") for packed in ("", ".gz", ".zst"))
@@ -120,6 +120,27 @@ def text_source(specs: Sequence[str], family: str, text_column: str) -> TextSour
     if saved:
         return TextSource(saved=SavedDataset(saved[0], text_column))
     return TextSource(files=tuple(map(str, paths)))
+
+
+def held_out_source(specs: Sequence[str], family: str, text_column: str) -> TextSource | None:
+    """What ``--validation`` names; None where it names nothing.
+
+    Raises :class:`DataError` for text of the Hub, and for several corpora.
+    """
+    if not specs:
+        return None
+    source = text_source(specs, family, text_column)
+    if source.hub is not None:
+        raise DataError(
+            f"--validation {source}: held-out text is taken from this machine alone",
+            hint="Give .txt, .jsonl or .parquet files, or a corpus of `minictl data build`, that the training does not see.",
+        )
+    if len(source.corpora) > 1:
+        raise DataError(
+            f"--validation names {len(source.corpora)} corpora, and each sequence of it is to count once",
+            hint="Give one corpus, or text files.",
+        )
+    return source
 
 
 def streamed_text(specs: Sequence[str], text_column: str) -> TextSource | None:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -276,7 +276,9 @@ class Training:
         card = model_card(
             plan, self.student, data_sha256=data_sha256, tokens=self.trainer.tokens, measured=before_and_after
         )
-        described = {"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}
+        described: dict[str, Any] = {"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}
+        if plan.evidence:
+            described["evidence"] = [asdict(found) for found in plan.evidence]
         provenance = json.dumps(described, indent=2) + "\n"
         write_student(self.model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
         folder.remove_replaced()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reldistill.errors import ReldistillError, UsageError
-from reldistill.layers import LayerContext, LayerPair, check_pairs
+from reldistill.layers import LayerContext, LayerEvidence, LayerPair, check_pairs
 from reldistill.testing.check import Check, Checks, ConformanceError, named_checks
 from reldistill.testing.loading import check_contract
 
@@ -27,13 +27,24 @@ def layer_strategy_checks(strategy: LayerStrategy) -> list[Check]:
 
 
 def contexts() -> Iterator[LayerContext]:
-    """Teachers of 1 to 48 layers with students of at most as many, of several families and widths."""
+    """Teachers of 1 to 48 layers with students of at most as many, of several families and widths; some may be probed."""
+    for depth in (1, 6, 12, 24):
+        yield LayerContext("bert", depth, 768, 1, 384, probe=_made_up_evidence)
     for family in FAMILIES:
         for teacher_width, student_width in WIDTHS:
             for depth in range(1, 49):
                 for student in STUDENTS:
                     if student <= depth:
                         yield LayerContext(family, depth, teacher_width, student, student_width)
+
+
+def _made_up_evidence(layers: Sequence[int]) -> list[LayerEvidence]:
+    """Of a probe that speaks for the layer at two thirds."""
+    peak = max(layers) * 2 / 3
+    return [
+        LayerEvidence(layer, 2.0, 1.0, tuple(0.5 - 0.01 * abs(layer - peak) + 0.0001 * number for number in range(8)))
+        for layer in layers
+    ]
 
 
 def _in_words(context: LayerContext) -> str:

@@ -312,7 +312,7 @@ def test_what_another_process_finished_meanwhile_is_not_undone(
     here: Path,
 ) -> None:
     stop_behind(config, 5)
-    original = run_module._trainer
+    original = run_module._set_up
 
     def another_is_faster(*inputs: Any) -> Any:
         monkeypatch.undo()
@@ -320,7 +320,7 @@ def test_what_another_process_finished_meanwhile_is_not_undone(
         run(config)
         return original(*inputs)
 
-    monkeypatch.setattr(run_module, "_trainer", another_is_faster)
+    monkeypatch.setattr(run_module, "_set_up", another_is_faster)
     with pytest.raises(ReldistillError, match="another process has just been at work"):
         run(config)
     result, _ = go_on(config)

@@ -1,0 +1,274 @@
+"""All cells of the study, in the order in which the budget is spent on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from studies.miniature.cell import Cell
+from studies.miniature.languages import LANGUAGES
+
+__all__ = ["ABLATIONS", "BUDGET_HOURS", "TASKS", "cells"]
+
+BUDGET_HOURS = 4.0
+"""Of this machine, two cores; a cell takes one of them."""
+
+TASKS = ("stsb", "mrpc", "cola")
+FINE_TUNING = ("--learning-rates", "2e-4", "--epochs", "3", "--batch-size", "32", "--device", "cpu")
+CONFIGS = "configs"
+ENGLISH = "english"
+MULTILINGUAL = "multilingual"
+PROBED = 300
+"""Steps of the probe whose students are fine-tuned."""
+
+WIDE = ("--student", "3x384")
+
+ABLATIONS = {
+    "without-qq": ("--relations", "kk,vv"),
+    "without-kk": ("--relations", "qq,vv"),
+    "without-vv": ("--relations", "qq,kk"),
+    "qk-vv": ("--relations", "qk,vv"),
+}
+
+
+def minictl(*arguments: str) -> tuple[str, ...]:
+    """The command of this environment."""
+    return (sys.executable, "-m", "reldistill_cli", *arguments)
+
+
+def module(name: str, *arguments: str) -> tuple[str, ...]:
+    """A module of the study itself."""
+    return (sys.executable, "-m", f"studies.miniature.{name}", *arguments)
+
+
+def corpora(language: str, teacher: str) -> Iterator[Cell]:
+    """Texts, apart what is trained on and what is not, and corpora of them."""
+    yield Cell(f"texts-{language}", module("texts", language), makes=f"texts/{language}")
+    for part in (language, f"{language}-held-out"):
+        yield Cell(
+            f"corpus-{part}",
+            minictl(
+                "data", "build", f"texts/{part}", "--teacher", f"teachers/{teacher}", "--documents", "join",
+                "--max-length", "128", "--threads", "1", "--output", f"corpora/{part}", "--json",
+            ),
+            needs=(f"texts-{language}",),
+            makes=f"corpora/{part}/manifest.json",
+        )  # fmt: skip
+
+
+def student(name: str, *options: str, seed: int = 0, config: str = ENGLISH) -> Cell:
+    """A student of ``minictl distill``."""
+    cell = f"{name}-s{seed}"
+    return Cell(
+        f"student-{cell}",
+        minictl("distill", "--config", f"{CONFIGS}/{config}.toml", *options, "--seed", str(seed), "--output", f"runs/{cell}", "--json"),
+        needs=(f"corpus-{config}", f"corpus-{config}-held-out"),
+        curve=f"runs/{cell}/metrics.jsonl",
+        makes=f"runs/{cell}/student/config.json",
+    )  # fmt: skip
+
+
+def fine_tuned(name: str, *, seed: int = 0, model: str = "", needs: str = "") -> Iterator[Cell]:
+    """A student on each task, once; the seed of the fine-tuning is that of the student."""
+    cell = f"{name}-s{seed}"
+    for task in TASKS:
+        yield Cell(
+            f"{task}-{cell}",
+            minictl(
+                "eval", task, "--model", model or f"runs/{cell}/student", "--data-dir", "data/glue", *FINE_TUNING,
+                "--seeds", str(seed), "--output", f"eval/{cell}", "--json",
+            ),
+            needs=(needs or f"student-{cell}",),
+        )  # fmt: skip
+
+
+def with_tasks(name: str, *options: str, seed: int = 0) -> Iterator[Cell]:
+    """A student, and what it scores."""
+    yield student(name, *options, seed=seed)
+    yield from fine_tuned(name, seed=seed)
+
+
+LONG = student("long", "--steps", "8000", "--warmup", "800", "--validate-every", "1000")
+"""Goes first: it takes more than an hour, beside which the others find place."""
+
+
+def does_it_help(seed: int) -> Iterator[Cell]:
+    """Question 1, from a random start: distilled, untrained, and taught as MiniLM had it."""
+    yield from with_tasks("distilled", seed=seed)
+    yield from with_tasks("untrained", "--steps", "0", "--warmup", "0", seed=seed)
+    yield from with_tasks("minilm-v1", "--preset", "minilm-v1", seed=seed)
+
+
+def longer() -> Iterator[Cell]:
+    """Question 1, over tokens: the same student after four and thirteen times as many."""
+    yield from with_tasks("medium", "--steps", "2400", "--warmup", "240", "--validate-every", "400")
+    yield from fine_tuned("long")
+
+
+def wide(seed: int) -> Iterator[Cell]:
+    """Question 1, at the teacher's width, where a student can begin as a part of the teacher."""
+    none = ("--steps", "0", "--warmup", "0")
+    yield from with_tasks("wide-truncated", *WIDE, "--init", "truncate", *none, seed=seed)
+    yield from with_tasks("wide-truncated-distilled", *WIDE, "--init", "truncate", seed=seed)
+    yield from with_tasks("wide-distilled", *WIDE, seed=seed)
+
+
+def wide_untrained(seed: int) -> Iterator[Cell]:
+    """Question 1: what width alone brings."""
+    yield from with_tasks("wide-untrained", *WIDE, "--steps", "0", "--warmup", "0", seed=seed)
+
+
+def teacher() -> Iterator[Cell]:
+    """What the teacher itself scores, in the same epochs, at a learning rate for a model that is trained already."""
+    for task in TASKS:
+        yield Cell(
+            f"{task}-teacher-s0",
+            minictl(
+                "eval", task, "--model", "teachers/bert-6x384", "--data-dir", "data/glue", "--learning-rates", "5e-5", "--epochs", "3",
+                "--batch-size", "32", "--device", "cpu", "--seeds", "0", "--output", "eval/teacher", "--json",
+            ),
+        )  # fmt: skip
+
+
+def ablation(seed: int) -> Iterator[Cell]:
+    """Question 3, Table 7 of the paper, from a random start: by the loss alone."""
+    for name, options in ABLATIONS.items():
+        yield student(name, *options, seed=seed)
+
+
+def wide_ablation(seed: int) -> Iterator[Cell]:
+    """Question 3 by tasks: of students that begin as a part of the teacher, which this budget brings far enough."""
+    for name, options in ABLATIONS.items():
+        yield from with_tasks(f"wide-{name}", *WIDE, "--init", "truncate", *options, seed=seed)
+
+
+def heads_and_relations(seed: int) -> Iterator[Cell]:
+    """Table 8 of the paper, without its 48, which all others have; and all nine relations."""
+    for heads in (6, 12, 24):
+        yield student(f"heads-{heads}", "--relation-heads", str(heads), seed=seed)
+    yield student("nine-relations", "--relations", "qq,qk,qv,kq,kk,kv,vq,vk,vv", seed=seed)
+
+
+def multilingual(seed: int) -> Iterator[Cell]:
+    """Question 4: students of XLM-R, one from a random start, one that begins as the lower half of the teacher."""
+    none, wide = ("--steps", "0", "--warmup", "0"), ("--student", "6x384", "--init", "truncate")
+    students = {
+        "xlm-untrained": none,
+        "xlm-distilled": (),
+        "xlm-truncated": (*wide, *none),
+        "xlm-truncated-distilled": wide,
+    }
+    for name, options in students.items():
+        yield student(name, *options, seed=seed, config=MULTILINGUAL)
+    folders = {name: f"runs/{name}-s{seed}/student" for name in students}
+    made = tuple(f"student-{name}-s{seed}" for name in students)
+    texts = [text for language in LANGUAGES for text in ("--data", f"texts/ntrex/{language}.txt")]
+    yield Cell(
+        f"languages-s{seed}",
+        minictl(
+            "measure", "--teacher", "teachers/xlmr-12x384", *(o for folder in folders.values() for o in ("--model", folder)),
+            *texts, "--relation-heads", "48", "--layers", "last", "--max-length", "128", "--device", "cpu", "--json",
+        ),
+        needs=(*made, f"texts-{MULTILINGUAL}"),
+    )  # fmt: skip
+    yield Cell(
+        f"retrieval-s{seed}",
+        module("retrieval", "teachers/xlmr-12x384", *folders.values(), "--max-length", "128"),
+        needs=made,
+    )
+
+
+def xnli(seed: int) -> Iterator[Cell]:
+    """Question 4: what 1,990 training pairs can tell, which is little."""
+    yield Cell("texts-xnli", module("texts", "xnli"), makes="texts/xnli")
+    for name in ("xlm-truncated", "xlm-truncated-distilled"):
+        yield Cell(
+            f"xnli-{name}-s{seed}",
+            minictl(
+                "eval", "xnli", "--model", f"runs/{name}-s{seed}/student", "--data-dir", "texts/xnli", "--learning-rates", "5e-5",
+                "--epochs", "3", "--batch-size", "32", "--device", "cpu", "--seeds", str(seed), "--output", f"eval/{name}-s{seed}",
+                "--json",
+            ),
+            needs=(f"student-{name}-s{seed}", "texts-xnli"),
+        )  # fmt: skip
+
+
+def yardstick(seed: int) -> Iterator[Cell]:
+    """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
+    names = {
+        "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
+        "wide": [f"wide-{name}" for name in ("untrained", "distilled", "truncated", "truncated-distilled", *ABLATIONS)],
+    }
+    for size, students in names.items():
+        yield Cell(
+            f"yardstick-{size}-s{seed}",
+            minictl(
+                "measure", "--teacher", "teachers/bert-6x384",
+                *(o for name in students for o in ("--model", f"runs/{name}-s{seed}/student")),
+                "--data", "corpora/english-held-out", "--relations", "qq,kk,vv", "--relation-heads", "48", "--layers", "last",
+                "--max-length", "128", "--sequences", "0", "--device", "cpu", "--json",
+            ),
+            needs=tuple(f"student-{name}-s{seed}" for name in students),
+        )  # fmt: skip
+
+
+def layers(seed: int) -> Iterator[Cell]:
+    """Question 2: all layers on one pass of the teacher, for four lengths, and what the longest ones' students score."""
+    for steps in (75, 150, 300):
+        kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
+        yield Cell(
+            f"layers-{steps}-s{seed}",
+            minictl(
+                "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", str(steps),
+                "--seed", str(seed), *kept, "--json",
+            ),
+            needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+            makes=f"layers/{steps}-s{seed}" if kept else "",
+        )  # fmt: skip
+    for layer in range(1, 7):
+        yield from fine_tuned(
+            f"layer-{layer}",
+            seed=seed,
+            model=f"layers/{PROBED}-s{seed}/layer-{layer:02}",
+            needs=f"layers-{PROBED}-s{seed}",
+        )
+    yield Cell(
+        f"one-layer-150-s{seed}",
+        minictl(
+            "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", "150", "--candidates",
+            "6", "--seed", str(seed), "--json",
+        ),
+        needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+    )  # fmt: skip
+
+
+def cells() -> list[Cell]:
+    """First what each question needs at least, then more seeds of it."""
+    plan = [
+        *corpora(ENGLISH, "bert-6x384"),
+        LONG,
+        *does_it_help(0),
+        *wide(0),
+        *layers(0),
+        *ablation(0),
+        *corpora(MULTILINGUAL, "xlmr-12x384"),
+        *multilingual(0),
+        *wide_ablation(0),
+        *wide_untrained(0),
+        *longer(),
+        *yardstick(0),
+        *teacher(),
+        *heads_and_relations(0),
+        *xnli(0),
+        *does_it_help(1),
+        *ablation(1),
+    ]
+    names = [cell.name for cell in plan]
+    assert len(set(names)) == len(names), "two cells of one name"
+    return plan
+
+
+def folder() -> Path:
+    """Where the study lies."""
+    return Path(__file__).parent
