@@ -57,7 +57,6 @@ class MeasuredStudent:
             "family": self.adapter.name,
             "student": f"{self.shape.layers}x{self.shape.hidden_size}",
             "student_heads": self.shape.attention_heads,
-            "student_ffn": self.shape.intermediate_size,
             "layers": [[pair.teacher_layer, pair.student_layer, pair.weight] for pair in self.pairs],
         }
 
@@ -87,9 +86,7 @@ def locate_student(
             f"--max-length {max_length}: --model {label} has positions for {longest} tokens",
             hint=f"Pass --max-length {longest} or less.",
         )
-    shape = StudentShape(
-        int(config.num_hidden_layers), int(config.hidden_size), int(config.num_attention_heads), int(config.intermediate_size)
-    )  # fmt: skip
+    shape = StudentShape(int(config.num_hidden_layers), int(config.hidden_size), int(config.num_attention_heads))
     try:
         pairs = pairs_of(shape)
     except UsageError as error:

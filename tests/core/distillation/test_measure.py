@@ -13,12 +13,30 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel, GPT2Config, XLMRobertaModel
 
 from conftest import MakeTeacher
+from distilbert_plugin import DISTILBERT, make_distilbert
+from hostile_plugins import PluginFolder
 from reldistill import AttentionStates, CheckpointError, DataError, DistillConfig, Registry, UsageError, relation_loss
 from reldistill.distillation import Measurement, measure_students
 from short_runs import Listener, configure, run
 from tiny_models import documents, make_teacher, make_tokenizer, write_text
 
 # Shape letters: T tokens of a sequence, D width of a projection.
+
+INPUTS = """
+from reldistill import hookimpl
+
+class Inputs:
+    name = "inputs"
+    needs = frozenset({"hidden"})
+
+    def logits(self, states, relation_heads):
+        parts = states.hidden.unflatten(-1, (relation_heads, -1)).transpose(0, 1)
+        return parts @ parts.transpose(1, 2) / parts.shape[-1] ** 0.5
+
+@hookimpl
+def reldistill_relations():
+    return [Inputs()]
+"""
 
 
 def measure(config: DistillConfig, models: list[Path], data: list[Path], **options: Any) -> Measurement:
@@ -158,6 +176,20 @@ def test_a_student_of_another_family_stands_at_the_positions_of_its_own(
     relations = {Registry.installed().relations.get(name).thing: 1.0 for name in ("qq", "vv")}
     expected = relation_loss(states(theirs, 3), states(ours, 2), relations, 3, kernel="reference")
     assert found.loss == pytest.approx(float(expected.total), rel=1e-4)
+
+
+def test_a_student_of_a_plugins_family_is_measured_as_it_was_validated(here: Path, text: Path) -> None:
+    """Its configuration has other names, its relations other states than query, key and value."""
+    folder = make_distilbert(here / "distilbert")
+    with PluginFolder(here / "plugins") as plugins:
+        plugins.add("distilbert", DISTILBERT)
+        plugins.add("inputs", INPUTS)
+        config = configure(folder, text, validation=(str(text),), relations="inputs,vv", relation_heads=3, steps=2)
+        result = run(config)
+        (found,) = measure(config, [result.student], [text]).losses
+    assert found.loss == pytest.approx(result.validation["after"]["loss"], rel=1e-6)
+    assert found.by_relation["inputs"] == pytest.approx(result.validation["after"]["loss/inputs"], rel=1e-6)
+    assert found.untrained == pytest.approx(result.validation["before"]["loss"], rel=1e-6)
 
 
 def test_torchs_generator_is_left_as_it_was(teacher: MakeTeacher, text: Path, here: Path) -> None:
