@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,6 +33,7 @@ from reldistill.errors import DataError, UsageError
 from reldistill.out_of_memory import is_out_of_memory
 from reldistill.registry import Registry
 from reldistill.relation_heads import check_relation_heads, nearest_relation_heads
+from reldistill_loader import InputError
 
 if TYPE_CHECKING:
     from reldistill.config import DistillConfig
@@ -84,6 +86,7 @@ def measure_students(
     device = resolve_device(config.device)
     precision = resolve_precision(config.precision, device)
     note = _each_once(reporter.note)
+    names: Sequence[str | None] = models or [None]
     students = tuple(
         locate_student(
             name,
@@ -92,7 +95,7 @@ def measure_students(
             lambda shape: resolve_layers(config, teacher, shape, registry, note)[0],
             registry,
         )
-        for name in models or [None]
+        for name in names
     )
     _note_other_layers(students, note)
     measurement = Measurement(
@@ -109,7 +112,7 @@ def measure_students(
     if not sources:
         raise UsageError("no text given", hint="--data with a file, a folder, or a corpus of `minictl data build`.")
     loaded = load_students(measurement, {provided.name: provided.source for provided, _ in chosen}, against_untrained)
-    corpora = [(spec, _open(source, teacher, config, reporter)) for spec, source in sources]
+    corpora = [(spec, _open(spec, source, teacher, config, reporter)) for spec, source in sources]
     at_once = config.micro_batch_tokens or default_micro_batch_tokens(device)
     losses: list[MeasuredLoss] = []
     for spec, corpus in corpora:
@@ -147,13 +150,13 @@ def _measured(
         reporter.note(f"{measurement.device} is out of memory; {at_once:,} tokens at once from now on")
     reporter.measured(text)
     random = [total["loss"] for total in totals[len(loaded.students) :]]
-    untrained = [random[number] for number in loaded.untrained] or [None] * len(measurement.students)
+    untrained = [random[number] for number in loaded.untrained]
     return [
         MeasuredLoss(
             student.name, text, count, batch.tokens, total["loss"],
             {relation.name: total[f"loss/{relation.name}"] for relation in measurement.relations}, its_untrained,
         )
-        for student, total, its_untrained in zip(measurement.students, totals, untrained, strict=False)
+        for student, total, its_untrained in zip_longest(measurement.students, totals[: len(loaded.students)], untrained)
     ]  # fmt: skip
 
 
@@ -169,9 +172,11 @@ def _losses(
     """``{"loss": …, "loss/qq": …}`` of each. The teacher goes over each part once."""
     totals = [no_loss(measurement.relations) for _ in students]
     parts = batch.micro_batches(at_once)
+    done = 0
     with torch.no_grad():
-        for number, part in enumerate(parts):
-            reporter.measuring(text, number, len(parts))
+        for part in parts:
+            reporter.measuring(text, done, len(parts))
+            done += 1
             tokens = packed_tokens(part, measurement.device)
             theirs = students[0].objective.teacher_states(tokens)
             for student, total in zip(students, totals, strict=True):
@@ -191,11 +196,16 @@ def _local_text(spec: str, teacher: Teacher, config: DistillConfig) -> TextSourc
     return source
 
 
-def _open(source: TextSource, teacher: Teacher, config: DistillConfig, reporter: Reporter) -> Corpus | Mixture:
-    return open_corpus(
-        source, teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed, at_most=None,
-        reporter=reporter,
-    )  # fmt: skip
+def _open(
+    spec: str, source: TextSource, teacher: Teacher, config: DistillConfig, reporter: Reporter
+) -> Corpus | Mixture:
+    try:
+        return open_corpus(
+            source, teacher, max_length=config.max_length, text_column=config.text_column, seed=config.seed, at_most=None,
+            reporter=reporter,
+        )  # fmt: skip
+    except InputError as error:  # it need not say which of several texts it is about
+        raise DataError(f"--data {spec}: {error}") from error
 
 
 def _relation_heads(

@@ -57,7 +57,6 @@ class MeasuredStudent:
             "family": self.adapter.name,
             "student": f"{self.shape.layers}x{self.shape.hidden_size}",
             "student_heads": self.shape.attention_heads,
-            "student_ffn": self.shape.intermediate_size,
             "layers": [[pair.teacher_layer, pair.student_layer, pair.weight] for pair in self.pairs],
         }
 
@@ -87,9 +86,7 @@ def locate_student(
             f"--max-length {max_length}: --model {label} has positions for {longest} tokens",
             hint=f"Pass --max-length {longest} or less.",
         )
-    shape = StudentShape(
-        int(config.num_hidden_layers), int(config.hidden_size), int(config.num_attention_heads), int(config.intermediate_size)
-    )  # fmt: skip
+    shape = StudentShape(int(config.num_hidden_layers), int(config.hidden_size), int(config.num_attention_heads))
     try:
         pairs = pairs_of(shape)
     except UsageError as error:
@@ -112,7 +109,8 @@ def _check_vocabulary(label: str, found: EvaluatedEncoder, teacher: Teacher) -> 
             )
         return
     ours = found.tokenizer.get_vocab()
-    other = next((token for token, number in theirs.items() if ours.get(token) != number), None)
+    in_order = sorted(theirs, key=lambda token: theirs[token])
+    other = next((token for token in in_order if ours.get(token) != theirs[token]), None)
     if other is not None:
         said = f"{other!r} is {ours[other]} to it and {theirs[other]} there" if other in ours else f"it lacks {other!r}"
         raise UsageError(f"--model {label} has another tokenizer than {teacher.label}: {said}", hint=hint)
