@@ -231,7 +231,8 @@ def test_a_spread_teacher_takes_a_share_of_the_memory_on_each_rank(config: Disti
         seen: list[int] = []
 
         def look_and_run(self: Training, *inputs: Any, **options: Any) -> None:
-            parameters: list[Any] = list(self.trainer.objective.teacher.parameters())
+            teacher: Any = self.trainer.objective.teacher
+            parameters: list[Any] = list(teacher.parameters())
             seen.extend([sum(p.to_local().numel() for p in parameters), sum(p.numel() for p in parameters)])
             original(self, *inputs, **options)
 
