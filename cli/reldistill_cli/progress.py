@@ -101,7 +101,7 @@ def evidence_in_words(found: LayerEvidence) -> str:
     share = found.loss / found.untrained_loss
     return (
         f"relation loss {found.untrained_loss:.4f} → {found.loss:.4f} ({share:.2f} of untrained), "
-        f"read out {found.mean_read_out:.4f}"
+        f"read out {found.mean_read_out():.4f}"
     )
 
 

@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import ClassVar
 
-from reldistill import LayerContext, LayerEvidence, LayerPair, LayerStrategy, hookimpl
+from reldistill import LayerContext, LayerPair, LayerStrategy, hookimpl
 
 
 @dataclass(frozen=True)
@@ -87,23 +87,24 @@ class Auto:
             return paper
         depth = context.teacher_layers
         found = context.probe(range(1 if depth <= self.ALL_OF else depth // 2 + 1, depth + 1))
+        upper = [evidence.teacher_layer for evidence in found][len(found) // 2 :]
         by_layer = {evidence.teacher_layer: evidence for evidence in found}
         usual = by_layer[paper[0].teacher_layer]
-        best = max(found, key=lambda evidence: evidence.mean_read_out)
-        gain, error = _difference(best, usual)
+        best = max(found, key=lambda evidence: evidence.mean_read_out(upper))
+        gain, error = _difference(best.read_out_by_set(upper), usual.read_out_by_set(upper))
         better = gain > 2 * error
         chosen = best if better else usual
         context.announce(
-            f"--layers auto: layer {chosen.teacher_layer}. Read out {best.mean_read_out:.4f} from layer {best.teacher_layer}, "
-            f"the best, and {usual.mean_read_out:.4f} from layer {usual.teacher_layer}, the paper's: "
+            f"--layers auto: layer {chosen.teacher_layer}. Read out {best.mean_read_out(upper):.4f} from layer {best.teacher_layer}, "
+            f"the best, and {usual.mean_read_out(upper):.4f} from layer {usual.teacher_layer}, the paper's: "
             f"{gain:.4f} ± {error:.4f}{'' if better else ', which is no more than chance'}"
         )
         return [LayerPair(chosen.teacher_layer, context.student_layers)]
 
 
-def _difference(one: LayerEvidence, other: LayerEvidence) -> tuple[float, float]:
+def _difference(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
     """Mean difference over the sets, which are the same for both, and its standard error."""
-    gains = [a - b for a, b in zip(one.read_out, other.read_out, strict=True)]
+    gains = [a - b for a, b in zip(one, other, strict=True)]
     return fmean(gains), stdev(gains) / sqrt(len(gains)) if len(gains) > 1 else 0.0
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from studies.miniature.draw import draw, stale
+from studies.miniature.found import Found
 from studies.miniature.plan import BUDGET_HOURS, cells, folder
 from studies.miniature.result_file import Results
 from studies.miniature.sitting import Sitting
@@ -64,6 +66,20 @@ def status() -> None:
         print(f"{'done' if results.is_done(cell) else 'open':5} {found['seconds'] if found else '':>8} {cell.name}")
     spent = results.seconds_spent() / 3600 / CORES
     print(f"{spent:.2f} of {BUDGET_HOURS:g} hours of {os.cpu_count()} cores spent")
+
+
+@app.command("draw")
+def draw_page(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only look whether page and figures are what the JSON says.")
+    ] = False,
+) -> None:
+    """Write the tables of README.md and the figures from the results."""
+    found = Found(Results(folder() / "results"))
+    if not check:
+        draw(folder(), found)
+    elif wrong := stale(folder(), found):
+        raise SystemExit(f"error: not what the JSON says: {', '.join(wrong)}; python -m studies.miniature draw")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from studies.miniature.cell import Cell
 from studies.miniature.languages import LANGUAGES
 
-__all__ = ["ABLATIONS", "BUDGET_HOURS", "TASKS", "cells"]
+__all__ = ["ABLATIONS", "BUDGET_HOURS", "PROBED", "PROBES", "TASKS", "cells", "folder"]
 
 BUDGET_HOURS = 4.0
 """Of this machine, two cores; a cell takes one of them."""
@@ -19,7 +19,10 @@ FINE_TUNING = ("--learning-rates", "2e-4", "--epochs", "3", "--batch-size", "32"
 CONFIGS = "configs"
 ENGLISH = "english"
 MULTILINGUAL = "multilingual"
-PROBED = 300
+PROBES = (75, 150, 300, 600)
+"""Steps of the probes."""
+
+PROBED = 150
 """Steps of the probe whose students are fine-tuned."""
 
 WIDE = ("--student", "3x384")
@@ -197,7 +200,7 @@ def xnli(seed: int) -> Iterator[Cell]:
 def yardstick(seed: int) -> Iterator[Cell]:
     """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
     names = {
-        "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
+        "small": ["untrained", "distilled", "minilm-v1", "medium", "long", *ABLATIONS],
         "wide": [f"wide-{name}" for name in ("untrained", "distilled", "truncated", "truncated-distilled", *ABLATIONS)],
     }
     for size, students in names.items():
@@ -215,7 +218,7 @@ def yardstick(seed: int) -> Iterator[Cell]:
 
 def layers(seed: int) -> Iterator[Cell]:
     """Question 2: all layers on one pass of the teacher, for four lengths, and what the longest ones' students score."""
-    for steps in (75, 150, 300):
+    for steps in (steps for steps in PROBES if steps <= 300):
         kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
         yield Cell(
             f"layers-{steps}-s{seed}",
@@ -243,6 +246,18 @@ def layers(seed: int) -> Iterator[Cell]:
     )  # fmt: skip
 
 
+def layers_small(seed: int) -> Iterator[Cell]:
+    """Question 2, of students from a random start."""
+    for steps in PROBES:
+        yield Cell(
+            f"layers-small-{steps}-s{seed}",
+            minictl(
+                "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", "--probe-steps", str(steps), "--seed", str(seed), "--json",
+            ),
+            needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+        )  # fmt: skip
+
+
 def cells() -> list[Cell]:
     """First what each question needs at least, then more seeds of it."""
     plan = [
@@ -251,6 +266,7 @@ def cells() -> list[Cell]:
         *does_it_help(0),
         *wide(0),
         *layers(0),
+        *layers_small(0),
         *ablation(0),
         *corpora(MULTILINGUAL, "xlmr-12x384"),
         *multilingual(0),

@@ -96,7 +96,9 @@ def by_probe(depth: int, read_out: dict[int, tuple[float, ...]], family: str = "
 
     def probe(layers: Sequence[int]) -> list[LayerEvidence]:
         asked.extend(layers)
-        return [LayerEvidence(layer, 2.0, 1.0, read_out.get(layer, (0.1, 0.1))) for layer in layers]
+        return [
+            LayerEvidence(layer, 2.0, 1.0, dict.fromkeys(layers, read_out.get(layer, (0.1, 0.1)))) for layer in layers
+        ]
 
     context = LayerContext(family, depth, 1024, 6, 384, said.append, probe)
     (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
@@ -111,6 +113,20 @@ def test_auto_takes_the_layer_of_which_most_is_read_out() -> None:
         "layer 9. Read out 0.5500 from layer 9, the best, and 0.5100 from layer 12, the paper's: 0.0400 ± 0.0000"
         in said
     )
+
+
+def test_auto_looks_at_what_is_read_out_of_the_upper_layers() -> None:
+    low = {layer: (0.9, 0.9) if layer <= 6 else (0.1, 0.1) for layer in range(1, 13)}
+    high = {layer: (0.1, 0.1) if layer <= 6 else (0.3, 0.3) for layer in range(1, 13)}
+    evidence = {3: low, 9: high}
+
+    def probe(layers: Sequence[int]) -> list[LayerEvidence]:
+        nothing = dict.fromkeys(layers, (0.0, 0.0))
+        return [LayerEvidence(layer, 2.0, 1.0, evidence.get(layer, nothing)) for layer in layers]
+
+    context = LayerContext("bert", 12, 1024, 6, 384, probe=probe)
+    (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
+    assert pair.teacher_layer == 9
 
 
 def test_auto_keeps_the_papers_layer_where_another_one_may_be_better_by_chance() -> None:

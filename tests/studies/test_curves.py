@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from studies.miniature.curves import validations
 
 
@@ -18,7 +17,14 @@ def measured(step: int, loss: float) -> dict[str, Any]:
 
 
 def test_a_validation_has_the_tokens_of_its_step() -> None:
-    rows = [measured(0, 2.0), trained(1, 90), trained(10, 1000), measured(10, 1.5), trained(20, 2100), measured(20, 1.0)]
+    rows = [
+        measured(0, 2.0),
+        trained(1, 90),
+        trained(10, 1000),
+        measured(10, 1.5),
+        trained(20, 2100),
+        measured(20, 1.0),
+    ]
     found = validations(rows)
     assert [(point.step, point.tokens) for point in found] == [(0, 0), (10, 1000), (20, 2100)]
     assert found[1].losses == {"loss": 1.5, "loss/qq": 0.75}

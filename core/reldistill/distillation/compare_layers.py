@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ class ComparedLayers:
             name: value for name, value in self.plan.describe().items() if name not in ("layers", "steps", "warmup")
         }
         return {
-            "layers": [asdict(found) | {"mean_read_out": found.mean_read_out} for found in self.evidence],
+            "layers": [found.describe() | {"mean_read_out": found.mean_read_out()} for found in self.evidence],
             "steps": self.steps, "sequences": self.sequences, "tokens": self.tokens, "seconds": self.seconds,
             "students": {str(layer): str(folder) for layer, folder in self.students.items()},
             "plan": plan,

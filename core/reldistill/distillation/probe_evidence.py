@@ -77,8 +77,8 @@ def losses(probe: Probe, apart: HeldApart) -> dict[int, float]:
     return {layer: total / sequences for layer, total in totals.items()}
 
 
-def read_out(probe: Probe, apart: HeldApart) -> dict[int, tuple[float, ...]]:
-    """Layer -> R² of its student, for each set that is measured on: see :class:`reldistill.LayerEvidence`."""
+def read_out(probe: Probe, apart: HeldApart) -> dict[int, dict[int, tuple[float, ...]]]:
+    """Layer -> what is read out of its student, as :class:`reldistill.LayerEvidence` has it."""
     fits = {pupil.layer: Fit() for pupil in probe.pupils}
     with _measuring(probe):
         for tokens in (part for one in apart.to_fit for part in one):
@@ -86,12 +86,16 @@ def read_out(probe: Probe, apart: HeldApart) -> dict[int, tuple[float, ...]]:
             for pupil in probe.pupils:
                 fits[pupil.layer].add(_known(probe, pupil, tokens), wanted)
         maps = {layer: fit.map() for layer, fit in fits.items()}
-        found: dict[int, tuple[float, ...]] = dict.fromkeys(maps, ())
+        found: dict[int, dict[int, tuple[float, ...]]] = {layer: dict.fromkeys(probe.layers, ()) for layer in maps}
         for one in apart.to_measure:
             wanted_of_all = [_wanted(probe, tokens) for tokens in one]
             for pupil in probe.pupils:
                 known = [_known(probe, pupil, tokens) for tokens in one]
-                found[pupil.layer] += (maps[pupil.layer].read_out(known, wanted_of_all),)
+                parts = [wanted_of_all[0].shape[1] // len(probe.layers)] * len(probe.layers)
+                for layer, share in zip(
+                    probe.layers, maps[pupil.layer].read_out(known, wanted_of_all, parts), strict=True
+                ):
+                    found[pupil.layer][layer] += (share,)
     return found
 
 

@@ -50,16 +50,19 @@ class LinearMap:
     def __init__(self, weights: Tensor, bias: Tensor, mean: Tensor) -> None:
         self._weights, self._bias, self._mean = weights, bias, mean
 
-    def read_out(self, known: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
-        """R², mean over the coordinates that vary: 1 where all is read out, 0 where nothing is, below where it misleads."""
+    def read_out(self, known: Sequence[Tensor], wanted: Sequence[Tensor], parts: Sequence[int]) -> list[float]:
+        """R² for each part of the coordinates, so many from the first on, mean over those that vary.
+
+        1 where all is read out, 0 where nothing is, below where it misleads; nan where none varies.
+        """
         missed = torch.zeros_like(self._mean)
         whole = torch.zeros_like(self._mean)
         for x, y in zip(known, wanted, strict=True):
             y = _double(y)
             missed += ((y - _double(x) @ self._weights - self._bias) ** 2).sum(0)
             whole += ((y - self._mean) ** 2).sum(0)
-        varies = whole > 0
-        return float((1 - missed[varies] / whole[varies]).mean())
+        shares = torch.where(whole > 0, 1 - missed / whole, torch.nan)
+        return [float(part.nanmean()) for part in shares.split(list(parts))]
 
 
 def _double(states: Tensor) -> Tensor:

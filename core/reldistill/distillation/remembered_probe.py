@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,7 @@ def probed(
         reporter.probed(evidence, time.monotonic() - began)
         with suppress(OSError):  # it is found out again, then
             kept.parent.mkdir(parents=True, exist_ok=True)
-            replace_durably(kept, json.dumps([asdict(found) for found in evidence]).encode())
+            replace_durably(kept, json.dumps([found.describe() for found in evidence]).encode())
         return evidence
 
     return ranks.of_the_first(look)
@@ -82,16 +81,8 @@ def _read(path: Path, layers: Sequence[int]) -> list[LayerEvidence] | None:
     """What was found before; None where it is not there, or broken."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        found = [
-            LayerEvidence(
-                int(row["teacher_layer"]),
-                float(row["untrained_loss"]),
-                float(row["loss"]),
-                tuple(map(float, row["read_out"])),
-            )
-            for row in rows
-        ]
-    except (OSError, ValueError, TypeError, KeyError):
+        found = [LayerEvidence.from_description(row) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return found if [one.teacher_layer for one in found] == list(layers) else None
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +278,7 @@ class Training:
         )
         described: dict[str, Any] = {"identity": folder.identity, "plan": plan.describe() | {"data": plan.data_names}}
         if plan.evidence:
-            described["evidence"] = [asdict(found) for found in plan.evidence]
+            described["evidence"] = [found.describe() for found in plan.evidence]
         provenance = json.dumps(described, indent=2) + "\n"
         write_student(self.model, plan.teacher.tokenizer, {"README.md": card, PROVENANCE: provenance}, folder.student)
         folder.remove_replaced()

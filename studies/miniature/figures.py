@@ -1,0 +1,49 @@
+"""The figures of the study's page, from the committed JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from docs.pictures.share_curves import Line, share_curves
+from studies.miniature.curves import Validation
+from studies.miniature.found import Found
+
+__all__ = ["figures", "relation_lines"]
+
+STUDENTS = {
+    "long": "3x192, 8,000 steps",
+    "medium": "3x192, 2,400 steps",
+    "distilled": "3x192, 600 steps",
+    "minilm-v1": "minilm-v1, 600 steps",
+    "wide-distilled": "3x384, 600 steps",
+    "wide-truncated-distilled": "3x384, from layers",
+}
+
+
+def figures(found: Found) -> dict[str, str]:
+    """File name -> SVG, of those there is something to draw for."""
+    drawn = {}
+    curves = {words: found.curve(model) for model, words in STUDENTS.items()}
+    lines = [Line(words, shares(curve, "loss")) for words, curve in curves.items() if len(curve) > 1]
+    if lines:
+        title = "held-out relation loss, as a share of that at the start"
+        drawn["learning-curves.svg"] = share_curves(title, lines)
+    for model, name in (("long", "reference-curves.svg"), ("nine-relations", "nine-curves.svg")):
+        curve = found.curve(model)
+        if len(curve) > 1:
+            drawn[name] = share_curves(
+                "held-out loss of each relation, as a share of that at the start", relation_lines(curve)
+            )
+    return drawn
+
+
+def relation_lines(curve: Sequence[Validation]) -> list[Line]:
+    """A line for each relation, and one for their sum."""
+    return [
+        Line("all" if name == "loss" else name.removeprefix("loss/"), shares(curve, name)) for name in curve[0].losses
+    ]
+
+
+def shares(curve: Sequence[Validation], name: str) -> list[tuple[float, float]]:
+    """Tokens, and loss by that at the start."""
+    return [(point.tokens, point.losses[name] / curve[0].losses[name]) for point in curve if point.tokens]

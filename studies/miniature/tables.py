@@ -1,0 +1,338 @@
+"""The tables of the study's page, from the committed JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from studies.miniature.found import METRICS, Found, Spread, measured
+from studies.miniature.languages import LANGUAGES, UNSEEN
+from studies.miniature.plan import ABLATIONS, BUDGET_HOURS, PROBED, PROBES, cells
+from studies.miniature.rank_correlation import rank_correlation
+
+from reldistill import LayerContext, LayerEvidence
+from reldistill_plugins.layers import Auto
+
+__all__ = ["TABLES"]
+
+NONE = "-"
+TASK_NAMES = {"stsb": "STS-B", "mrpc": "MRPC", "cola": "CoLA"}
+LAYERS = range(1, 7)
+UPPER = (4, 5, 6)
+"""What `auto` looks at."""
+
+MAJORITY = 100 * 279 / 408
+"""Of the 408 pairs of MRPC's dev set 279 are paraphrases: the accuracy of who always says so."""
+
+QUESTIONS = {
+    "1 Does it help?": (
+        "distilled", "untrained", "minilm-v1", "long", "medium", "wide-untrained", "wide-distilled", "wide-truncated",
+        "wide-truncated-distilled", "teacher",
+    ),
+    "2 Which layer?": ("layer", "layers", "one"),
+    "3 Which relations?": ("without", "qk", "wide-without", "wide-qk", "heads", "nine", "yardstick"),
+    "4 Several languages": ("xlm", "languages", "retrieval", "xnli"),
+}  # fmt: skip
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown; the first column is words, the others are numbers."""
+    lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def written(spread: Spread | None, digits: int = 1) -> str:
+    """Or a dash."""
+    return spread.written(digits) if spread else NONE
+
+
+def tasks_of(found: Found, model: str) -> list[str]:
+    """Each task, and the mean."""
+    return [*(written(found.score(task, model)) for task in METRICS), written(found.mean_score(model))]
+
+
+def does_it_help(found: Found) -> str:
+    """Question 1."""
+    names = {
+        "3x192, untrained": "untrained",
+        "3x192, distilled, 600 steps": "distilled",
+        "3x192, `minilm-v1`, 600 steps": "minilm-v1",
+        "3x192, distilled, 2,400 steps": "medium",
+        "3x192, distilled, 8,000 steps": "long",
+        "3x384, untrained": "wide-untrained",
+        "3x384, distilled, 600 steps": "wide-distilled",
+        "3x384, the teacher's first layers, undistilled": "wide-truncated",
+        "3x384, the teacher's first layers, distilled, 600 steps": "wide-truncated-distilled",
+    }
+    rows = [["always the most frequent answer", NONE, NONE, "0.0", f"{MAJORITY:.1f}", "0.0", f"{MAJORITY / 3:.1f}"]]
+    for words, model in names.items():
+        tokens = found.tokens(model)
+        size = "wide" if model.startswith("wide") else "small"
+        loss = found.yardstick(size, model, "loss")
+        trained = NONE if tokens is None else f"{tokens / 1e6:.2f} M" if tokens else "0"
+        rows.append([words, trained, written(loss, 3), *tasks_of(found, model)])
+    rows.append(["the teacher, 6x384", NONE, "0", *tasks_of(found, "teacher")])
+    head = ["student", "tokens", "relation loss, held out", *TASK_NAMES.values(), "mean"]
+    return table(head, rows)
+
+
+def evidence(found: Found, name: str) -> list[LayerEvidence]:
+    """Of ``minictl probe --json``."""
+    result = found.results.of(name)
+    return [] if result is None else [LayerEvidence.from_description(row) for row in result["answer"]["layers"]]  # fmt: skip
+
+
+def choice(rows: Sequence[LayerEvidence]) -> int:
+    """The layer that ``--layers auto`` takes of this evidence."""
+    context = LayerContext("bert", len(rows), 384, 3, 384, probe=lambda layers: rows)
+    return Auto().pairs(context)[0].teacher_layer
+
+
+def layers(found: Found) -> str:
+    """Question 2, students that begin as the teacher's first layers."""
+    return _layers(found, "layers", with_tasks=True)
+
+
+def layers_small(found: Found) -> str:
+    """Question 2, students of 3x192 from a random start."""
+    return _layers(found, "layers-small", with_tasks=False)
+
+
+def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
+    probes = {steps: evidence(found, f"{name}-{steps}-s0") for steps in PROBES}
+    probes = {steps: rows for steps, rows in probes.items() if rows}
+    if not probes:
+        return "Not run."
+    head = ["layer"]
+    for steps in probes:
+        head += [f"{steps} steps: loss kept", "read out"]
+    if with_tasks:
+        head += [f"{steps_in_words(PROBED)}: {TASK_NAMES[task]}" for task in METRICS] + ["mean"]
+    rows = []
+    for layer in LAYERS:
+        row = [str(layer)]
+        for seen in probes.values():
+            one = seen[layer - 1]
+            row += [f"{_loss_kept(one):.3f}", f"{one.mean_read_out(UPPER):.3f}"]
+        rows.append(row + (tasks_of(found, f"layer-{layer}") if with_tasks else []))
+    said = [table(head, rows), ""]
+    longest = max(probes)
+    for steps, seen in probes.items():
+        words = f"{steps} steps: `auto` takes layer {choice(seen)}, `paper` and `last` layer {len(seen)}."
+        if steps != longest:
+            by_read_out, by_loss = (
+                rank_correlation([key(one) for one in seen], [key(one) for one in probes[longest]])
+                for key in (_of_upper, _loss_kept)
+            )
+            words += f" Ranks against {longest} steps: read out {by_read_out:.2f}, loss kept {by_loss:.2f}."
+        said += [words]
+    if with_tasks:
+        said += _against_tasks(found, probes)
+        said += _price(found)
+    return "\n".join(said)
+
+
+def _of_upper(one: LayerEvidence) -> float:
+    return one.mean_read_out(UPPER)
+
+
+def _loss_kept(one: LayerEvidence) -> float:
+    return one.loss / one.untrained_loss
+
+
+def steps_in_words(steps: int) -> str:
+    """``300 steps``."""
+    return f"{steps} steps"
+
+
+def _against_tasks(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) -> list[str]:
+    if PROBED not in probes:
+        return []
+    read_out = [_of_upper(one) for one in probes[PROBED]]
+    said = []
+    for task, name in TASK_NAMES.items():
+        scores = [found.score(task, f"layer-{layer}") for layer in LAYERS]
+        there = [score.mean for score in scores if score is not None]
+        if len(there) == len(read_out):
+            said.append(f"{name} {rank_correlation(read_out, there):.2f}")
+    means = [found.mean_score(f"layer-{layer}") for layer in LAYERS]
+    whole = [mean.mean for mean in means if mean is not None]
+    if len(whole) == len(read_out):
+        said.append(f"mean {rank_correlation(read_out, whole):.2f}")
+    return [f"Ranks of what is read out against those of the tasks: {', '.join(said)}."] if said else []
+
+
+def _price(found: Found) -> list[str]:
+    six, one = (found.results.of(name) for name in ("layers-150-s0", "one-layer-150-s0"))
+    if six is None or one is None:
+        return []
+    all_of_them, alone = six["answer"]["seconds"], one["answer"]["seconds"]
+    return [
+        f"A probe of 150 steps took {all_of_them:,.0f} s for six layers and {alone:,.0f} s for one: "
+        f"{all_of_them / alone:.1f} times, where six runs would take 6."
+    ]
+
+
+def ablation(found: Found) -> str:
+    """Question 3, Table 7 of the paper."""
+    names = {
+        "qq, kk, vv": "distilled",
+        **{name.replace("-", " ").replace("qk vv", "qk, vv"): name for name in ABLATIONS},
+    }
+    rows = []
+    for words, model in names.items():
+        losses = [written(found.yardstick("small", model, key), 3) for key in ("loss", "qq", "kk", "vv")]
+        wide = "wide-truncated-distilled" if model == "distilled" else f"wide-{model}"
+        rows.append([words, *losses, written(found.yardstick("wide", wide, "loss"), 3), *tasks_of(found, wide)])
+    head = [
+        "trained on", "3x192: loss of qq, kk and vv", "qq", "kk", "vv", "3x384: loss of qq, kk and vv", *TASK_NAMES.values(),
+        "mean",
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def heads(found: Found) -> str:
+    """Question 3, Table 8 of the paper, and nine relations."""
+    names = {
+        "6 relation heads": "heads-6", "12 relation heads": "heads-12", "24 relation heads": "heads-24",
+        "48 relation heads": "distilled", "nine relations, 48 relation heads": "nine-relations",
+    }  # fmt: skip
+    rows = []
+    for words, model in names.items():
+        curve = found.curve(model)
+        ends = [f"{curve[0].losses['loss']:.3f}", f"{curve[-1].losses['loss']:.3f}"] if len(curve) > 1 else [NONE, NONE]
+        rows.append([words, *ends, written(found.kept(model), 3)])
+    return table(["trained on", "loss at the start", "at the end", "kept"], rows)
+
+
+def languages(found: Found) -> str:
+    """Question 4."""
+    loss, retrieval = found.results.of("languages-s0"), found.results.of("retrieval-s0")
+    students = ("xlm-untrained", "xlm-distilled", "xlm-truncated", "xlm-truncated-distilled")
+    shares: dict[tuple[str, str], float] = {}
+    for row in measured(loss["answer"]) if loss else []:
+        language = row["text"].rpartition("/")[2].removesuffix(".txt")
+        shares[row["model"].split("/")[1].rpartition("-s")[0], language] = row["loss"]
+    right: dict[tuple[str, str], float] = {}
+    for folder, of_languages in (retrieval["answer"]["accuracy"] if retrieval else {}).items():
+        model = "teacher" if folder.startswith("teachers/") else folder.split("/")[1].rpartition("-s")[0]
+        right |= {(model, language): value for language, value in of_languages.items()}
+    if not shares and not right:
+        return "Not run."
+    rows = []
+    for language in LANGUAGES:
+        rows.append(
+            [
+                language + (" (no text)" if language in UNSEEN else ""),
+                *(_number(shares.get((model, language)), 3) for model in students),
+                *(_number(right.get((model, language)), 1) for model in ("teacher", *students)),
+            ]
+        )
+    for words, chosen in (("mean, with text", set(LANGUAGES) - set(UNSEEN)), ("mean, without", set(UNSEEN))):
+        rows.append(
+            [
+                words,
+                *(_mean(shares, model, chosen, 3) for model in students),
+                *(_mean(right, model, chosen, 1) for model in ("teacher", *students)),
+            ]
+        )
+    short = {"xlm-untrained": "6x192 untrained", "xlm-distilled": "6x192 distilled", "xlm-truncated": "6x384 truncated",
+             "xlm-truncated-distilled": "6x384 truncated, distilled"}  # fmt: skip
+    head = ["language", *(f"loss: {short[model]}" for model in students), "found: teacher"]
+    return table([*head, *(f"found: {short[model]}" for model in students)], rows)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def _mean(values: Mapping[tuple[str, str], float], model: str, chosen: set[str], digits: int) -> str:
+    there = [value for (of, language), value in values.items() if of == model and language in chosen]
+    return _number(sum(there) / len(there) if there else None, digits)
+
+
+def xnli(found: Found) -> str:
+    """Question 4, what little there is to train on."""
+    rows = []
+    for words, model in (
+        ("6x384 truncated", "xlm-truncated"),
+        ("6x384 truncated, distilled", "xlm-truncated-distilled"),
+    ):
+        result = found.results.of(f"xnli-{model}-s0")
+        if result is not None:
+            scores: dict[str, Any] = result["answer"]["results"][0]["scores"]
+            values = {name: score["accuracy"]["mean"] for name, score in scores.items()}
+            mean = values.pop("mean")
+            english = next(value for name, value in values.items() if name.rpartition("/")[2] == "en")
+            rows.append([words, f"{english:.1f}", f"{mean:.1f}"])
+    return table(["student", "English", f"mean of {len(values)} languages"], rows) if rows else "Not run."
+
+
+def reference(found: Found) -> str:
+    """Question 5."""
+    curve = found.curve("long")
+    if len(curve) < 2:
+        return "Not run."
+    names = [name for name in curve[0].losses if name != "loss"]
+    rows = []
+    for point in curve:
+        kept = [f"{point.losses[name] / curve[0].losses[name]:.3f}" for name in ["loss", *names]]
+        rows.append([f"{point.tokens / 1e6:.2f} M", f"{point.losses['loss']:.3f}", *kept])
+    return table(["tokens", "loss", "kept of it", *(name.removeprefix("loss/") for name in names)], rows)
+
+
+def reference_nine(found: Found) -> str:
+    """Question 5, each of the nine relations."""
+    curve = found.curve("nine-relations")
+    if len(curve) < 2:
+        return "Not run."
+    start, end = curve[0], curve[-1]
+    rows = [
+        [name.removeprefix("loss/"), f"{start.losses[name]:.3f}", f"{end.losses[name]:.3f}", f"{end.losses[name] / start.losses[name]:.3f}"]
+        for name in start.losses
+        if name != "loss"
+    ]  # fmt: skip
+    return table(["relation", "loss at the start", f"after {end.tokens / 1e6:.2f} M tokens", "kept"], rows)
+
+
+def budget(found: Found) -> str:
+    """What was done, and what was left out."""
+    plan = cells()
+    done = [cell for cell in plan if found.results.of(cell.name)]
+    hours = dict.fromkeys([*QUESTIONS, "texts and corpora"], 0.0)
+    for cell in done:
+        result = found.results.of(cell.name)
+        assert result is not None, "it is done"
+        hours[_question(cell.name)] += result["seconds"] / 3600
+    rows = [[question, f"{spent:.2f}"] for question, spent in hours.items()]
+    rows.append(["all", f"{sum(hours.values()):.2f} of {2 * BUDGET_HOURS:g}"])
+    left = [cell.name for cell in plan if cell not in done]
+    said = f"{len(done)} of {len(plan)} cells are done."
+    if left:
+        said += f" Left out: {', '.join(left)}."
+    return table(["question", "core hours"], rows) + f"\n\n{said}"
+
+
+def _question(cell: str) -> str:
+    for question, students in QUESTIONS.items():
+        for name in students:
+            bare = cell.rpartition("-s")[0].removeprefix("student-")
+            for task in METRICS:
+                bare = bare.removeprefix(f"{task}-")
+            if bare == name or (name not in QUESTIONS["1 Does it help?"] and bare.startswith(f"{name}-")):
+                return question
+    return "texts and corpora"
+
+
+TABLES: Mapping[str, Callable[[Found], str]] = {
+    "does-it-help": does_it_help,
+    "layers": layers,
+    "layers-small": layers_small,
+    "ablation": ablation,
+    "heads": heads,
+    "languages": languages,
+    "xnli": xnli,
+    "reference": reference,
+    "reference-nine": reference_nine,
+    "budget": budget,
+}
