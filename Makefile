@@ -39,6 +39,7 @@ docs: $(VENV)/.docs ## Build the docs site into site/, strictly.
 	$(BIN)/python -m docs.options_reference --check
 	$(BIN)/python -m docs.errors_reference --check
 	$(BIN)/python -m docs.pictures --check
+	$(BIN)/python -m studies.miniature draw --check
 	$(BIN)/zensical build --clean --strict
 
 docs-serve: $(VENV)/.docs ## Serve the docs site on this machine.

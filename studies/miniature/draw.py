@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studies.miniature.figures import figures
 from studies.miniature.found import Found
+from studies.miniature.pictures import figures
 from studies.miniature.tables import TABLES
 
 __all__ = ["draw", "stale"]

@@ -124,14 +124,22 @@ class Sitting:
     def _end(self, one: Running) -> None:
         cell, code = one.cell, one.process.returncode
         seconds = self._seconds(cell, time.monotonic() - one.began)
-        if code == 0:
-            answer = json.loads((self.work / "logs" / f"{cell.name}.out").read_text(encoding="utf-8"))
+        answer = self._answer(cell) if code == 0 else None
+        if answer is not None:
             self.results.write(cell, answer, self._curve(cell), seconds)
             self._clock(cell).unlink(missing_ok=True)
             self.say(f"{cell.name}: done, {seconds:.0f} s")
         else:
             self.failed.append(cell.name)
             self.say(f"{cell.name}: ended with {code}; its log: {self.work / 'logs' / cell.name}.log")
+
+    def _answer(self, cell: Cell) -> dict[str, Any] | None:
+        """What it said on stdout; None where that is no JSON object."""
+        try:
+            answer = json.loads((self.work / "logs" / f"{cell.name}.out").read_text(encoding="utf-8"))
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
 
     def _seconds(self, cell: Cell, now: float) -> float:
         """With those of sittings that ended it."""

@@ -1,0 +1,202 @@
+"""Tables and figures say what the results say, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from studies.miniature.draw import draw, stale
+from studies.miniature.found import Found
+from studies.miniature.plan import folder
+from studies.miniature.rank_correlation import rank_correlation
+from studies.miniature.result_file import Results
+from studies.miniature.tables import TABLES, choice, evidence
+
+ROOT = Path(__file__).parents[2]
+
+
+class Answers:
+    """Made-up results, in the shape of real ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def put(self, name: str, answer: dict[str, Any], **more: Any) -> None:
+        found = {"cell": name, "command": "minictl", "seconds": 36.0, "answer": answer} | more
+        (self.folder / f"{name}.json").write_text(json.dumps(found))
+
+    def score(self, task: str, model: str, metric: str, value: float) -> None:
+        self.put(f"{task}-{model}", {"results": [{"scores": {"dev": {metric: {"values": [value]}}}}]})
+
+    def student(self, model: str, losses: dict[int, dict[str, float]]) -> None:
+        rows: list[dict[str, Any]] = []
+        for step, measured in losses.items():
+            if step:
+                rows.append({"step": step, "loss": 1.0, "tokens": 1000 * step})
+            rows.append({"step": step, **{f"validation/{name}": value for name, value in measured.items()}})
+        last = {"tokens": 1000 * max(losses)} if max(losses) else {}
+        self.put(f"student-{model}", {"last_step": last}, curve=rows)
+
+    @property
+    def found(self) -> Found:
+        return Found(Results(self.folder))
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Answers:
+    return Answers(tmp_path / "results")
+
+
+def row(table: str, first: str) -> list[str]:
+    """The cells of a row."""
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| {first} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_the_committed_page_is_what_the_results_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "studies.miniature", "draw", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_of_nothing_nothing_is_said(name: str, answers: Answers) -> None:
+    numbers = re.findall(r"\d+\.\d+", TABLES[name](answers.found))
+    assert set(numbers) <= {"0.0", "68.4", "22.8", "0.00"}  # who always gives the most frequent answer; hours
+
+
+def test_scores_of_several_seeds_are_their_mean_and_half_their_range(answers: Answers) -> None:
+    for seed, value in ((0, 20.0), (1, 24.0)):
+        answers.score("stsb", f"distilled-s{seed}", "spearman", value)
+    answers.score("mrpc", "distilled-s0", "accuracy", 70.0)
+    table = TABLES["does-it-help"](answers.found)
+    assert row(table, "3x192, distilled, 600 steps") == ["-", "-", "22.0 ± 2.0", "70.0", "-", "-"]
+
+
+def test_a_mean_is_over_all_tasks_of_the_same_seeds(answers: Answers) -> None:
+    for task, metric, value in (("stsb", "spearman", 30.0), ("mrpc", "accuracy", 70.0), ("cola", "matthews", 5.0)):
+        answers.score(task, "wide-truncated-s0", metric, value)
+    table = TABLES["does-it-help"](answers.found)
+    assert row(table, "3x384, the teacher's first layers, undistilled")[-1] == "35.0"
+
+
+def test_the_yardstick_is_that_of_the_students_size(answers: Answers) -> None:
+    rows = [
+        {"model": f"runs/{model}-s0/student", "text": "t", "loss": loss, "loss/qq": 0.1, "loss/kk": 0.2, "loss/vv": 0.3}
+        for model, loss in (("untrained", 1.5), ("distilled", 0.5), ("without-qq", 0.75))
+    ]
+    answers.put("yardstick-small-s0", {"losses": rows})
+    answers.student("distilled-s0", {0: {"loss": 2.0}, 10: {"loss": 1.0}})
+    table = TABLES["does-it-help"](answers.found)
+    assert row(table, "3x192, untrained")[1] == "1.500"
+    assert row(table, "3x192, distilled, 600 steps")[:2] == ["0.01 M", "0.500"]
+    assert row(TABLES["ablation"](answers.found), "without qq")[:5] == ["0.750", "0.100", "0.200", "0.300", "-"]
+
+
+def probe(answers: Answers, steps: int, read_out: dict[int, float], seconds: float = 60.0) -> None:
+    layers = [
+        {
+            "teacher_layer": layer, "untrained_loss": 2.0, "loss": 1.0 + 0.1 * layer,
+            "read_out": {str(of): [value if of > 3 else 0.0] * 8 for of in range(1, 7)},
+        }
+        for layer, value in read_out.items()
+    ]  # fmt: skip
+    answers.put(f"layers-{steps}-s0", {"layers": layers, "seconds": seconds})
+
+
+def test_layers_are_ranked_by_what_is_read_out_of_the_upper_ones(answers: Answers) -> None:
+    rising = {layer: 0.1 * layer for layer in range(1, 7)}
+    probe(answers, 75, {layer: -value for layer, value in rising.items()})
+    probe(answers, 150, {**rising, 4: 0.9}, seconds=300.0)
+    answers.put("one-layer-150-s0", {"seconds": 100.0})
+    for layer in range(1, 7):
+        answers.score("stsb", f"layer-{layer}-s0", "spearman", float(layer))
+    table = TABLES["layers"](answers.found)
+    assert row(table, "2")[:5] == ["0.600", "-0.200", "0.600", "0.200", "2.0"]
+    assert "150 steps: `auto` takes layer 4, `paper` and `last` layer 6." in table
+    assert "75 steps: `auto` takes layer 1" in table
+    assert "Ranks against 150 steps: read out -0.83, loss kept 1.00." in table
+    assert "STS-B 0.83" in table
+    assert "300 s for six layers and 100 s for one: 3.0 times" in table
+    assert choice(evidence(answers.found, "layers-150-s0")) == 4
+
+
+def test_languages_without_text_are_marked_and_their_mean_is_their_own(answers: Answers) -> None:
+    rows = [
+        {"model": "runs/xlm-distilled-s0/student", "text": f"texts/ntrex/{language}.txt", "loss": loss}
+        for language, loss in (("en", 1.0), ("de", 3.0), ("zh", 5.0))
+    ]
+    answers.put("languages-s0", {"losses": rows})
+    accuracy = {
+        "teachers/xlmr-12x384": {"de": 90.0, "zh": 80.0},
+        "runs/xlm-distilled-s0/student": {"de": 10.0, "zh": 4.0},
+    }
+    answers.put("retrieval-s0", {"lines": 500, "accuracy": accuracy})
+    table = TABLES["languages"](answers.found)
+    assert row(table, "zh (no text)")[1::3][:1] == ["5.000"]
+    assert row(table, "mean, with text")[1] == "2.000"
+    assert row(table, "mean, without")[1] == "5.000"
+    assert row(table, "de")[4:7] == ["90.0", "-", "10.0"]
+
+
+def test_reference_losses_are_shares_of_the_start(answers: Answers) -> None:
+    answers.student("long-s0", {0: {"loss": 2.0, "loss/qq": 1.0}, 1000: {"loss": 1.0, "loss/qq": 0.25}})
+    assert row(TABLES["reference"](answers.found), "1.00 M") == ["1.000", "0.500", "0.250"]
+
+
+def test_the_budget_says_what_was_spent_on_what_and_what_is_left(answers: Answers) -> None:
+    for name in (
+        "stsb-wide-truncated-distilled-s0",
+        "student-wide-without-qq-s0",
+        "layers-75-s0",
+        "languages-s0",
+        "texts-xnli",
+    ):
+        answers.put(name, {}, seconds=3600.0)
+    table = TABLES["budget"](answers.found)
+    for question in (
+        "1 Does it help?",
+        "2 Which layer?",
+        "3 Which relations?",
+        "4 Several languages",
+        "texts and corpora",
+    ):
+        assert row(table, question) == ["1.00"], question
+    assert "5 of " in table
+    assert "student-distilled-s0" in table
+
+
+def test_ranks_are_compared_as_scipy_does() -> None:
+    # The example of scipy.stats.spearmanr's documentation, which has a tie.
+    assert rank_correlation([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) == pytest.approx(0.8207826816681233)
+
+
+def test_figures_are_drawn_of_what_is_there_and_a_stale_page_is_told(answers: Answers, tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    page = (folder() / "README.md").read_text(encoding="utf-8")
+    (study / "README.md").write_text(page, encoding="utf-8")
+    answers.student(
+        "long-s0",
+        {0: {"loss": 2.0, "loss/qq": 1.0}, 100: {"loss": 1.5, "loss/qq": 0.5}, 1000: {"loss": 1.0, "loss/qq": 0.25}},
+    )
+    draw(study, answers.found)
+    assert stale(study, answers.found) == []
+    assert {path.name for path in (study / "figures").iterdir()} == {"learning-curves.svg", "reference-curves.svg"}
+    svg = ElementTree.parse(study / "figures" / "reference-curves.svg")
+    curves = [
+        line for line in svg.iter("{http://www.w3.org/2000/svg}polyline") if line.get("class", "").startswith("curve")
+    ]
+    assert len(curves) == 2
+    answers.student("long-s0", {0: {"loss": 2.0, "loss/qq": 1.0}, 100: {"loss": 1.0, "loss/qq": 0.5}})
+    assert set(stale(study, answers.found)) == {"README.md", "learning-curves.svg", "reference-curves.svg"}
+    (answers.folder / "student-long-s0.json").unlink()
+    assert "reference-curves.svg" in stale(study, answers.found)
