@@ -19,14 +19,21 @@ STUDENTS = {
     "wide-truncated-distilled": "3x384, from layers",
 }
 
+UNTRAINED = {"wide-truncated-distilled": "wide-distilled"}
+"""Whose start is that of an untrained student of the same shape, where the own one is something else."""
+
 
 def figures(found: Found) -> dict[str, str]:
     """File name -> SVG, of those there is something to draw for."""
     drawn = {}
-    curves = {words: found.curve(model) for model, words in STUDENTS.items()}
-    lines = [Line(words, shares(curve, "loss")) for words, curve in curves.items() if len(curve) > 1]
+    lines = []
+    for model, words in STUDENTS.items():
+        curve, start = found.curve(model), found.curve(UNTRAINED.get(model, model))
+        if len(curve) > 1 and start:
+            untrained = start[0].losses["loss"]
+            lines.append(Line(words, [(one.tokens, one.losses["loss"] / untrained) for one in curve if one.tokens]))
     if lines:
-        title = "held-out relation loss, as a share of that at the start"
+        title = "held-out relation loss, as a share of that of an untrained student"
         drawn["learning-curves.svg"] = share_curves(title, lines)
     for model, name in (("long", "reference-curves.svg"), ("nine-relations", "nine-curves.svg")):
         curve = found.curve(model)
