@@ -106,7 +106,6 @@ def does_it_help(seed: int) -> Iterator[Cell]:
 def longer() -> Iterator[Cell]:
     """Question 1, over tokens: the same student after four and thirteen times as many."""
     yield from with_tasks("medium", "--steps", "2400", "--warmup", "240", "--validate-every", "400")
-    yield from fine_tuned("long")
 
 
 def wide(seed: int) -> Iterator[Cell]:
@@ -217,25 +216,15 @@ def yardstick(seed: int) -> Iterator[Cell]:
 
 
 def layers(seed: int) -> Iterator[Cell]:
-    """Question 2: all layers on one pass of the teacher, for four lengths, and what the longest ones' students score."""
-    for steps in (steps for steps in PROBES if steps <= 300):
-        kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
-        yield Cell(
-            f"layers-{steps}-s{seed}",
-            minictl(
-                "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", str(steps),
-                "--seed", str(seed), *kept, "--json",
-            ),
-            needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
-            makes=f"layers/{steps}-s{seed}" if kept else "",
-        )  # fmt: skip
-    for layer in range(1, 7):
-        yield from fine_tuned(
-            f"layer-{layer}",
-            seed=seed,
-            model=f"layers/{PROBED}-s{seed}/layer-{layer:02}",
-            needs=f"layers-{PROBED}-s{seed}",
-        )
+    """Question 2: all layers on one pass of the teacher, for several lengths, and what the students of one of them score."""
+    yield from (probe_of_all(steps, seed) for steps in PROBES if steps <= PROBED)
+    students = {layer: f"layers/{PROBED}-s{seed}/layer-{layer:02}" for layer in range(1, 7)}
+    of_layers = [
+        list(fine_tuned(f"layer-{layer}", seed=seed, model=folder, needs=f"layers-{PROBED}-s{seed}"))
+        for layer, folder in students.items()
+    ]
+    for of_task in zip(*of_layers, strict=True):  # one task of all layers before the next
+        yield from of_task
     yield Cell(
         f"one-layer-150-s{seed}",
         minictl(
@@ -243,6 +232,21 @@ def layers(seed: int) -> Iterator[Cell]:
             "6", "--seed", str(seed), "--json",
         ),
         needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+    )  # fmt: skip
+    yield probe_of_all(300, seed)
+
+
+def probe_of_all(steps: int, seed: int) -> Cell:
+    """Of students that begin as the teacher's first layers."""
+    kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
+    return Cell(
+        f"layers-{steps}-s{seed}",
+        minictl(
+            "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", str(steps),
+            "--seed", str(seed), *kept, "--json",
+        ),
+        needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+        makes=f"layers/{steps}-s{seed}" if kept else "",
     )  # fmt: skip
 
 
@@ -265,6 +269,7 @@ def cells() -> list[Cell]:
         LONG,
         *does_it_help(0),
         *wide(0),
+        *fine_tuned("long"),
         *layers(0),
         *layers_small(0),
         *ablation(0),
