@@ -97,11 +97,11 @@ class ScreenReporter(Screen, Reporter):
 
 
 def evidence_in_words(found: LayerEvidence) -> str:
-    """``relation loss 0.81 → 0.44 (0.54 of untrained), read out 0.613``."""
+    """``relation loss 0.81 → 0.44 (0.54 of untrained), alignment 0.613``."""
     share = found.loss / found.untrained_loss
     return (
         f"relation loss {found.untrained_loss:.4f} → {found.loss:.4f} ({share:.2f} of untrained), "
-        f"read out {found.mean_read_out():.4f}"
+        f"alignment {found.mean_alignment:.4f}"
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,38 +31,30 @@ class LayerEvidence:
 
     ``untrained_loss`` and ``loss``: the relation loss of the probe's student for this layer before and after; those of two
     layers are no measure of each other, for each is held against its own target.
-    ``read_out``: how much of what the teacher knows the student knows. For each layer that was probed, and for each of the
-    sets of sequences that were measured on, the coefficient of determination R² of a linear map from the states that enter the
-    student's last layer to the states that enter that layer of the teacher, mean over coordinates; 1 is all of it. The
-    sets are the same for all layers of one probe.
+    ``alignment``: for each of the sets of sequences that were measured on, whether the student holds the same sequences for
+    alike as the whole teacher does: linear centred kernel alignment of what leaves the last layer of each at the first token,
+    which a task's head reads; 1 is the same up to rotation and scale. The sets are the same for all layers of one probe.
     """
 
     teacher_layer: int
     untrained_loss: float
     loss: float
-    read_out: Mapping[int, tuple[float, ...]]
+    alignment: tuple[float, ...]
 
-    def read_out_by_set(self, layers: Collection[int] = ()) -> tuple[float, ...]:
-        """For each set the mean over these layers of the teacher, by default all that were probed."""
-        chosen = [values for layer, values in self.read_out.items() if not layers or layer in layers]
-        return tuple(fmean(values) for values in zip(*chosen, strict=True))
-
-    def mean_read_out(self, layers: Collection[int] = ()) -> float:
-        """The mean of them over all sets."""
-        return fmean(self.read_out_by_set(layers))
+    @property
+    def mean_alignment(self) -> float:
+        """The mean over the sets."""
+        return fmean(self.alignment)
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        read_out = {str(layer): list(values) for layer, values in self.read_out.items()}
-        return {
-            "teacher_layer": self.teacher_layer, "untrained_loss": self.untrained_loss, "loss": self.loss, "read_out": read_out,
-        }  # fmt: skip
+        return {**asdict(self), "alignment": list(self.alignment)}
 
     @classmethod
     def from_description(cls, row: Mapping[str, Any]) -> LayerEvidence:
-        """What :meth:`describe` gave. Raises KeyError, TypeError, ValueError or AttributeError where it is something else."""
-        read_out = {int(layer): tuple(map(float, values)) for layer, values in row["read_out"].items()}
-        return cls(int(row["teacher_layer"]), float(row["untrained_loss"]), float(row["loss"]), read_out)
+        """What :meth:`describe` gave. Raises KeyError, TypeError or ValueError where it is something else."""
+        alignment = tuple(map(float, row["alignment"]))
+        return cls(int(row["teacher_layer"]), float(row["untrained_loss"]), float(row["loss"]), alignment)
 
 
 @dataclass(frozen=True)

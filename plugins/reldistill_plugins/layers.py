@@ -65,12 +65,12 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Auto:
-    """The layer whose student, in a short distillation, comes to know most of what the teacher knows (the paper leaves the
+    """The layer whose student, after a short distillation, is most aligned with the teacher (the paper leaves the
     choice without a search to future work, in its conclusion).
 
     Candidates are all layers of a teacher of up to twelve, and of a deeper one those of its upper half. Evidence is
-    ``LayerEvidence.read_out``: the relation losses of two layers are no measure of each other. The paper's layer stands unless
-    another one is better by more than twice the standard error of the difference over the sets of sequences.
+    ``LayerEvidence.alignment``, for the relation losses of two layers are no measure of each other. The paper's layer stands
+    unless another one is better by more than twice the standard error of the difference over the sets of sequences.
     """
 
     name: str = "auto"
@@ -87,16 +87,15 @@ class Auto:
             return paper
         depth = context.teacher_layers
         found = context.probe(range(1 if depth <= self.ALL_OF else depth // 2 + 1, depth + 1))
-        upper = [evidence.teacher_layer for evidence in found][len(found) // 2 :]
         by_layer = {evidence.teacher_layer: evidence for evidence in found}
         usual = by_layer[paper[0].teacher_layer]
-        best = max(found, key=lambda evidence: evidence.mean_read_out(upper))
-        gain, error = _difference(best.read_out_by_set(upper), usual.read_out_by_set(upper))
+        best = max(found, key=lambda evidence: evidence.mean_alignment)
+        gain, error = _difference(best.alignment, usual.alignment)
         better = gain > 2 * error
         chosen = best if better else usual
         context.announce(
-            f"--layers auto: layer {chosen.teacher_layer}. Read out {best.mean_read_out(upper):.4f} from layer {best.teacher_layer}, "
-            f"the best, and {usual.mean_read_out(upper):.4f} from layer {usual.teacher_layer}, the paper's: "
+            f"--layers auto: layer {chosen.teacher_layer}. Alignment {best.mean_alignment:.4f} by layer {best.teacher_layer}, "
+            f"the best, and {usual.mean_alignment:.4f} by layer {usual.teacher_layer}, the paper's: "
             f"{gain:.4f} ± {error:.4f}{'' if better else ', which is no more than chance'}"
         )
         return [LayerPair(chosen.teacher_layer, context.student_layers)]

@@ -18,9 +18,6 @@ __all__ = ["TABLES"]
 NONE = "-"
 TASK_NAMES = {"stsb": "STS-B", "mrpc": "MRPC", "cola": "CoLA"}
 LAYERS = range(1, 7)
-UPPER = (4, 5, 6)
-"""What `auto` looks at."""
-
 MAJORITY = 100 * 279 / 408
 """Of the 408 pairs of MRPC's dev set 279 are paraphrases: the accuracy of who always says so."""
 
@@ -105,7 +102,7 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
         return "Not run."
     head = ["layer"]
     for steps in probes:
-        head += [f"{steps} steps: loss kept", "read out"]
+        head += [f"{steps} steps: loss kept", "alignment"]
     if with_tasks:
         head += [f"{steps_in_words(PROBED)}: {TASK_NAMES[task]}" for task in METRICS] + ["mean"]
     rows = []
@@ -113,18 +110,18 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
         row = [str(layer)]
         for seen in probes.values():
             one = seen[layer - 1]
-            row += [f"{_loss_kept(one):.3f}", f"{one.mean_read_out(UPPER):.3f}"]
+            row += [f"{_loss_kept(one):.3f}", f"{one.mean_alignment:.3f}"]
         rows.append(row + (tasks_of(found, f"layer-{layer}") if with_tasks else []))
     said = [table(head, rows), ""]
     longest = max(probes)
     for steps, seen in probes.items():
         words = f"{steps} steps: `auto` takes layer {choice(seen)}, `paper` and `last` layer {len(seen)}."
         if steps != longest:
-            by_read_out, by_loss = (
+            by_alignment, by_loss = (
                 rank_correlation([key(one) for one in seen], [key(one) for one in probes[longest]])
-                for key in (_of_upper, _loss_kept)
+                for key in (_alignment, _loss_kept)
             )
-            words += f" Ranks against {longest} steps: read out {by_read_out:.2f}, loss kept {by_loss:.2f}."
+            words += f" Ranks against {longest} steps: alignment {by_alignment:.2f}, loss kept {by_loss:.2f}."
         said += [words]
     if with_tasks:
         said += _against_tasks(found, probes)
@@ -132,8 +129,8 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
     return "\n".join(said)
 
 
-def _of_upper(one: LayerEvidence) -> float:
-    return one.mean_read_out(UPPER)
+def _alignment(one: LayerEvidence) -> float:
+    return one.mean_alignment
 
 
 def _loss_kept(one: LayerEvidence) -> float:
@@ -148,18 +145,18 @@ def steps_in_words(steps: int) -> str:
 def _against_tasks(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) -> list[str]:
     if PROBED not in probes:
         return []
-    read_out = [_of_upper(one) for one in probes[PROBED]]
+    aligned = [_alignment(one) for one in probes[PROBED]]
     said = []
     for task, name in TASK_NAMES.items():
         scores = [found.score(task, f"layer-{layer}") for layer in LAYERS]
         there = [score.mean for score in scores if score is not None]
-        if len(there) == len(read_out):
-            said.append(f"{name} {rank_correlation(read_out, there):.2f}")
+        if len(there) == len(aligned):
+            said.append(f"{name} {rank_correlation(aligned, there):.2f}")
     means = [found.mean_score(f"layer-{layer}") for layer in LAYERS]
     whole = [mean.mean for mean in means if mean is not None]
-    if len(whole) == len(read_out):
-        said.append(f"mean {rank_correlation(read_out, whole):.2f}")
-    return [f"Ranks of what is read out against those of the tasks: {', '.join(said)}."] if said else []
+    if len(whole) == len(aligned):
+        said.append(f"mean {rank_correlation(aligned, whole):.2f}")
+    return [f"Ranks of alignment against those of the tasks: {', '.join(said)}."] if said else []
 
 
 def _price(found: Found) -> list[str]:

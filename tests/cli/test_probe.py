@@ -32,7 +32,7 @@ def test_it_shows_each_layer_and_keeps_its_student(command: list[str], here: Pat
     done = CliRunner().invoke(app, [*command, "--students", "kept"])
     assert done.exit_code == 0, done.output
     assert done.stdout.count("teacher layer") == 2
-    assert "read out" in done.stdout
+    assert "alignment" in done.stdout
     assert (here / "kept/layer-01/model.safetensors").is_file()
     assert (here / "kept/layer-02/tokenizer.json").is_file()
 

@@ -89,16 +89,14 @@ def test_the_weights_of_uniform_add_up_to_one() -> None:
     assert sum(pair.weight for pair in chosen("uniform", "bert", 24, 7)[0]) == pytest.approx(1)
 
 
-def by_probe(depth: int, read_out: dict[int, tuple[float, ...]], family: str = "bert") -> tuple[int, list[int], str]:
+def by_probe(depth: int, alignment: dict[int, tuple[float, ...]], family: str = "bert") -> tuple[int, list[int], str]:
     """The layer that ``auto`` takes of this evidence, the layers that it asked about, and what it said."""
     asked: list[int] = []
     said: list[str] = []
 
     def probe(layers: Sequence[int]) -> list[LayerEvidence]:
         asked.extend(layers)
-        return [
-            LayerEvidence(layer, 2.0, 1.0, dict.fromkeys(layers, read_out.get(layer, (0.1, 0.1)))) for layer in layers
-        ]
+        return [LayerEvidence(layer, 2.0, 1.0, alignment.get(layer, (0.1, 0.1))) for layer in layers]
 
     context = LayerContext(family, depth, 1024, 6, 384, said.append, probe)
     (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
@@ -106,27 +104,12 @@ def by_probe(depth: int, read_out: dict[int, tuple[float, ...]], family: str = "
     return pair.teacher_layer, asked, said[0]
 
 
-def test_auto_takes_the_layer_of_which_most_is_read_out() -> None:
+def test_auto_takes_the_layer_whose_student_is_most_aligned() -> None:
     layer, asked, said = by_probe(12, {12: (0.50, 0.52, 0.51), 9: (0.54, 0.56, 0.55)})
     assert (layer, asked) == (9, list(range(1, 13)))
     assert (
-        "layer 9. Read out 0.5500 from layer 9, the best, and 0.5100 from layer 12, the paper's: 0.0400 ± 0.0000"
-        in said
+        "layer 9. Alignment 0.5500 by layer 9, the best, and 0.5100 by layer 12, the paper's: 0.0400 ± 0.0000" in said
     )
-
-
-def test_auto_looks_at_what_is_read_out_of_the_upper_layers() -> None:
-    low = {layer: (0.9, 0.9) if layer <= 6 else (0.1, 0.1) for layer in range(1, 13)}
-    high = {layer: (0.1, 0.1) if layer <= 6 else (0.3, 0.3) for layer in range(1, 13)}
-    evidence = {3: low, 9: high}
-
-    def probe(layers: Sequence[int]) -> list[LayerEvidence]:
-        nothing = dict.fromkeys(layers, (0.0, 0.0))
-        return [LayerEvidence(layer, 2.0, 1.0, evidence.get(layer, nothing)) for layer in layers]
-
-    context = LayerContext("bert", 12, 1024, 6, 384, probe=probe)
-    (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
-    assert pair.teacher_layer == 9
 
 
 def test_auto_keeps_the_papers_layer_where_another_one_may_be_better_by_chance() -> None:

@@ -101,18 +101,18 @@ def test_the_yardstick_is_that_of_the_students_size(answers: Answers) -> None:
     assert row(TABLES["ablation"](answers.found), "without qq")[:5] == ["0.750", "0.100", "0.200", "0.300", "-"]
 
 
-def probe(answers: Answers, steps: int, read_out: dict[int, float], seconds: float = 60.0) -> None:
+def probe(answers: Answers, steps: int, aligned: dict[int, float], seconds: float = 60.0) -> None:
     layers = [
         {
             "teacher_layer": layer, "untrained_loss": 2.0, "loss": 1.0 + 0.1 * layer,
-            "read_out": {str(of): [value if of > 3 else 0.0] * 8 for of in range(1, 7)},
+            "alignment": [value] * 8,
         }
-        for layer, value in read_out.items()
+        for layer, value in aligned.items()
     ]  # fmt: skip
     answers.put(f"layers-{steps}-s0", {"layers": layers, "seconds": seconds})
 
 
-def test_layers_are_ranked_by_what_is_read_out_of_the_upper_ones(answers: Answers) -> None:
+def test_layers_are_ranked_by_how_much_they_are_aligned(answers: Answers) -> None:
     rising = {layer: 0.1 * layer for layer in range(1, 7)}
     probe(answers, 75, {layer: -value for layer, value in rising.items()})
     probe(answers, 150, {**rising, 4: 0.9}, seconds=300.0)
@@ -123,7 +123,7 @@ def test_layers_are_ranked_by_what_is_read_out_of_the_upper_ones(answers: Answer
     assert row(table, "2")[:5] == ["0.600", "-0.200", "0.600", "0.200", "2.0"]
     assert "150 steps: `auto` takes layer 4, `paper` and `last` layer 6." in table
     assert "75 steps: `auto` takes layer 1" in table
-    assert "Ranks against 150 steps: read out -0.83, loss kept 1.00." in table
+    assert "Ranks against 150 steps: alignment -0.83, loss kept 1.00." in table
     assert "STS-B 0.83" in table
     assert "300 s for six layers and 100 s for one: 3.0 times" in table
     assert choice(evidence(answers.found, "layers-150-s0")) == 4

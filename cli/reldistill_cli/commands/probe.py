@@ -95,7 +95,7 @@ def _show(result: ComparedLayers) -> None:
         typer.echo(f"teacher layer {found.teacher_layer}: {evidence_in_words(found)}")
     typer.echo(
         f"{result.steps:,} steps of {result.sequences} sequences, {result.tokens:,} tokens, {duration(result.seconds)}; losses of two "
-        "layers are no measure of each other, what is read out is."
+        "layers are no measure of each other, alignments are."
     )
     for layer, folder in result.students.items():
         typer.echo(f"student of layer {layer}: {folder}")

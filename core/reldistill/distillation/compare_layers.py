@@ -46,7 +46,7 @@ class ComparedLayers:
             name: value for name, value in self.plan.describe().items() if name not in ("layers", "steps", "warmup")
         }
         return {
-            "layers": [found.describe() | {"mean_read_out": found.mean_read_out()} for found in self.evidence],
+            "layers": [found.describe() | {"mean_alignment": found.mean_alignment} for found in self.evidence],
             "steps": self.steps, "sequences": self.sequences, "tokens": self.tokens, "seconds": self.seconds,
             "students": {str(layer): str(folder) for layer, folder in self.students.items()},
             "plan": plan,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reldistill.cost import step_memory
-from reldistill.distillation.probe_evidence import HeldApart, losses, read_out
+from reldistill.distillation.probe_evidence import aligned, held_apart, losses
 from reldistill.distillation.random_state import random_state, restore_random_state
 from reldistill.distillation.ranks import Ranks
 from reldistill.distillation.resolve import check_memory
@@ -89,13 +89,12 @@ class Probe:
         self.layers = tuple(layers)
         self._corpus, self._held_out = corpus, held_out
         self._reporter, self.stop = reporter, stop
-        needs = self.plan.needs | {"hidden"}
-        self.teacher = SharedTeacher(make_teacher(self.plan, needs, Ranks()))
-        self.pupils = [self._pupil(layer, needs) for layer in layers]
+        self.teacher = SharedTeacher(make_teacher(self.plan, self.plan.needs, Ranks()))
+        self.pupils = [self._pupil(layer) for layer in layers]
 
-    def _pupil(self, layer: int, needs: frozenset[str]) -> Pupil:
+    def _pupil(self, layer: int) -> Pupil:
         plan = replace(self.plan, pairs=(LayerPair(layer, self.plan.shape.layers),))
-        student, encoder = make_student(plan, needs, Ranks())
+        student, encoder = make_student(plan, plan.needs, Ranks())
         drawn = random_state(plan.device)
         batches = batches_of(plan, self._corpus, Ranks())
         trainer = make_trainer(plan, self.teacher, encoder, batches, self._reporter, self.stop, Ranks())
@@ -103,14 +102,14 @@ class Probe:
 
     def run(self) -> list[LayerEvidence]:
         """Train all, and measure them before and behind. Raises what the trainer raises."""
-        apart = HeldApart.of(self.plan, self._corpus, self._held_out)
-        before = losses(self, apart)
+        sets = held_apart(self.plan, self._corpus, self._held_out)
+        before = losses(self, sets)
         for pupil in self.pupils:
             pupil.encoder.train()
         steps = self.plan.steps
         for step in range(1, steps + 1):
             self._reporter.probing(step, steps, {pupil.layer: pupil.train() for pupil in self.pupils})
-        after, found = losses(self, apart), read_out(self, apart)
+        after, found = losses(self, sets), aligned(self, sets)
         return [LayerEvidence(layer, before[layer], after[layer], found[layer]) for layer in self.layers]
 
 

@@ -4,72 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from reldistill.distillation.alignment import LEAST, alignment
 from reldistill.distillation.ranks import Ranks
-from reldistill.distillation.read_out import Fit
 from reldistill.distillation.set_up import batches_of
 from reldistill.distillation.tokens import packed_tokens
+from reldistill.encoder.load import model_class, read_weights
+from reldistill.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from reldistill.distillation.plan import Plan
-    from reldistill.distillation.probe import Probe, Pupil
+    from reldistill.distillation.probe import Probe
     from reldistill.encoder import PackedTokens
-    from reldistill.states import AttentionStates
     from reldistill_loader import Corpus, Mixture
 
-__all__ = ["HeldApart", "losses", "read_out"]
+__all__ = ["aligned", "held_apart", "losses"]
 
 SETS = 8
-"""Sets of sequences to measure on, and as many to fit the maps to."""
+"""Sets of sequences: what they say of two layers apart tells what is chance."""
 
-COORDINATES = 64
-"""Of each layer of the teacher, evenly spread over its width: enough for a mean, and a matrix that is solved at once."""
+EACH = 32
+"""Sequences of a set, where there are enough."""
 
-ROWS_FOR_A_WEIGHT = 16
-"""Tokens to fit a map to, for each width of the student."""
+Sets = Sequence[Sequence["PackedTokens"]]
 
 
-@dataclass(frozen=True)
-class HeldApart:
-    """Sets of batches: some to fit maps to, others to measure on.
+def held_apart(plan: Plan, corpus: Corpus | Mixture, held_out: Corpus | Mixture | None) -> Sets:
+    """Sets of parts of batches, of ``held_out``, or else of what follows in ``corpus`` when all steps of the plan are done.
 
-    No sequence stands in two of them, nor was it trained on, where there are enough.
+    No sequence stands in two of them, nor was it trained on, where there are enough. Raises :class:`DataError` where there are
+    fewer than a measurement needs.
     """
-
-    to_fit: Sequence[Sequence[PackedTokens]]
-    to_measure: Sequence[Sequence[PackedTokens]]
-
-    @classmethod
-    def of(cls, plan: Plan, corpus: Corpus | Mixture, held_out: Corpus | Mixture | None) -> HeldApart:
-        """Of ``held_out``, or else of what follows in ``corpus`` when all steps of the plan are done."""
-        sets: list[list[PackedTokens]] = [[] for _ in range(2 * SETS)]
-        enough, tokens, sequences = ROWS_FOR_A_WEIGHT * plan.shape.hidden_size, 0, 0
-        source = corpus if held_out is None else held_out
-        size = max(1, min(plan.config.batch_size, len(source) // len(sets)))
-        batches = batches_of(replace(plan, config=replace(plan.config, batch_size=size)), source, Ranks())
-        if held_out is None:
-            for _ in range(-(-plan.steps * plan.config.batch_size // size)):
-                next(batches)
-        while not sequences or (tokens < enough and sequences + size * len(sets) <= len(source)):
-            for one in sets:
-                batch = next(batches)
-                one += [packed_tokens(part, plan.device) for part in batch.micro_batches(plan.micro_batch_tokens)]
-                sequences += size
-            tokens = sum(sum(part.lengths) for one in sets[:SETS] for part in one)
-        return cls(sets[:SETS], sets[SETS:])
+    source = corpus if held_out is None else held_out
+    size = min(EACH, len(source) // SETS)
+    if size < LEAST:
+        raise DataError(
+            f"a probe measures on {SETS * LEAST} sequences at least, and the text has {len(source)}",
+            hint="Give more text, or name a layer: --layers last.",
+        )
+    batches = batches_of(replace(plan, config=replace(plan.config, batch_size=size)), source, Ranks())
+    if held_out is None:
+        for _ in range(-(-plan.steps * plan.config.batch_size // size)):
+            next(batches)
+    return [
+        [packed_tokens(part, plan.device) for part in next(batches).micro_batches(plan.micro_batch_tokens)]
+        for _ in range(SETS)
+    ]
 
 
-def losses(probe: Probe, apart: HeldApart) -> dict[int, float]:
+def losses(probe: Probe, sets: Sets) -> dict[int, float]:
     """Layer -> relation loss of its student, mean over sequences."""
     totals, sequences = dict.fromkeys(probe.layers, 0.0), 0
     with _measuring(probe):
-        for tokens in (part for one in apart.to_measure for part in one):
+        for tokens in (part for one in sets for part in one):
             sequences += len(tokens.lengths)
             for pupil in probe.pupils:
                 probe.stop.check()
@@ -77,25 +70,21 @@ def losses(probe: Probe, apart: HeldApart) -> dict[int, float]:
     return {layer: total / sequences for layer, total in totals.items()}
 
 
-def read_out(probe: Probe, apart: HeldApart) -> dict[int, dict[int, tuple[float, ...]]]:
-    """Layer -> what is read out of its student, as :class:`reldistill.LayerEvidence` has it."""
-    fits = {pupil.layer: Fit() for pupil in probe.pupils}
+def aligned(probe: Probe, sets: Sets) -> dict[int, tuple[float, ...]]:
+    """Layer -> alignment of its student's last state of the first token, which a task's head reads, with the teacher's."""
+    plan = probe.plan
     with _measuring(probe):
-        for tokens in (part for one in apart.to_fit for part in one):
-            wanted = _wanted(probe, tokens)
-            for pupil in probe.pupils:
-                fits[pupil.layer].add(_known(probe, pupil, tokens), wanted)
-        maps = {layer: fit.map() for layer, fit in fits.items()}
-        found: dict[int, dict[int, tuple[float, ...]]] = {layer: dict.fromkeys(probe.layers, ()) for layer in maps}
-        for one in apart.to_measure:
-            wanted_of_all = [_wanted(probe, tokens) for tokens in one]
-            for pupil in probe.pupils:
-                known = [_known(probe, pupil, tokens) for tokens in one]
-                parts = [wanted_of_all[0].shape[1] // len(probe.layers)] * len(probe.layers)
-                for layer, share in zip(
-                    probe.layers, maps[pupil.layer].read_out(known, wanted_of_all, parts), strict=True
-                ):
-                    found[pupil.layer][layer] += (share,)
+        teacher: Any = read_weights(
+            model_class(plan.teacher.config), plan.teacher.weights_folder, plan.teacher.config, dtype=plan.precision
+        )
+        whole = teacher.eval().to(plan.device)
+        theirs = [_first_tokens(probe, whole, one) for one in sets]
+        found: dict[int, tuple[float, ...]] = {}
+        for pupil in probe.pupils:
+            training = pupil.student.model.training
+            ours = [_first_tokens(probe, pupil.student.model.eval(), one) for one in sets]
+            pupil.student.model.train(training)
+            found[pupil.layer] = tuple(alignment(a, b) for a, b in zip(ours, theirs, strict=True))
     return found
 
 
@@ -107,22 +96,14 @@ def _measuring(probe: Probe) -> Iterator[None]:
         yield
 
 
-def _wanted(probe: Probe, tokens: PackedTokens) -> Tensor:
-    """Some coordinates of what enters each probed layer of the teacher."""
-    theirs = probe.teacher(tokens)
-    return torch.cat([_some(theirs[layer].require("hidden")) for layer in probe.layers], 1)
-
-
-def _known(probe: Probe, pupil: Pupil, tokens: PackedTokens) -> Tensor:
-    """What enters the student's last layer."""
-    probe.stop.check()
-    precision = probe.plan.precision
-    with torch.autocast(probe.plan.device.type, precision, enabled=precision != torch.float32):
-        states: AttentionStates = pupil.encoder(tokens)[probe.plan.shape.layers]
-    return states.require("hidden")
-
-
-def _some(states: Tensor) -> Tensor:
-    """``[T, width]`` -> ``[T, at most COORDINATES]``."""
-    width = states.shape[1]
-    return states[:, torch.linspace(0, width - 1, min(width, COORDINATES)).round().long()]
+def _first_tokens(probe: Probe, model: Any, parts: Sequence[PackedTokens]) -> Tensor:
+    """``[sequences, width]``, fp32: the last state of each sequence's first token, by the model as transformers runs it."""
+    pad = probe.plan.teacher.config.pad_token_id or 0
+    rows = []
+    for tokens in parts:
+        probe.stop.check()
+        sequences = tokens.input_ids.split(list(tokens.lengths))
+        ids = torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True, padding_value=pad)
+        mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(one) for one in sequences], batch_first=True)
+        rows.append(model(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0].float())
+    return torch.cat(rows)

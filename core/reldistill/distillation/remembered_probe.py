@@ -82,7 +82,7 @@ def _read(path: Path, layers: Sequence[int]) -> list[LayerEvidence] | None:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         found = [LayerEvidence.from_description(row) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     return found if [one.teacher_layer for one in found] == list(layers) else None
 

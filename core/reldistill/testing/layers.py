@@ -41,14 +41,8 @@ def contexts() -> Iterator[LayerContext]:
 def _made_up_evidence(layers: Sequence[int]) -> list[LayerEvidence]:
     """Of a probe that speaks for the layer at two thirds."""
     peak = max(layers) * 2 / 3
-    sets = range(8)
     return [
-        LayerEvidence(
-            layer,
-            2.0,
-            1.0,
-            {of: tuple(0.5 - 0.01 * abs(layer - peak) + 0.0001 * number for number in sets) for of in layers},
-        )
+        LayerEvidence(layer, 2.0, 1.0, tuple(0.5 - 0.01 * abs(layer - peak) + 0.0001 * number for number in range(8)))
         for layer in layers
     ]
 

@@ -105,16 +105,15 @@ def test_what_it_finds_says_more_of_a_student_that_learned(config: DistillConfig
     assert learned.untrained_loss == pytest.approx(hardly.untrained_loss, rel=0.2)  # measured on sequences that follow
     assert learned.loss < 0.9 * learned.untrained_loss
     assert hardly.loss == pytest.approx(hardly.untrained_loss, rel=1e-3)
-    assert list(learned.read_out) == [3]
-    assert len(learned.read_out[3]) == len(hardly.read_out[3]) == 8
+    assert len(learned.alignment) == len(hardly.alignment) == 8
 
 
-def test_a_student_that_is_the_teacher_has_all_of_it_to_read(config: DistillConfig) -> None:
+def test_a_student_that_is_the_teacher_is_wholly_aligned(config: DistillConfig) -> None:
     own = replace(
         config, student="3x24", student_heads=4, student_ffn=72, init="truncate", learning_rate=1e-12, probe_steps=1
     )
     (found,) = compare_layers(own, [3]).evidence
-    assert found.mean_read_out() == pytest.approx(1, abs=1e-3)
+    assert found.mean_alignment == pytest.approx(1, abs=1e-3)
     assert found.loss == pytest.approx(0, abs=1e-5)
 
 
@@ -228,6 +227,6 @@ def test_the_default_length_of_a_probe() -> None:
 def test_evidence_is_plain_values(config: DistillConfig) -> None:
     described = json.loads(json.dumps(compare_layers(config, [1, 3]).describe()))
     assert [row["teacher_layer"] for row in described["layers"]] == [1, 3]
-    assert list(described["layers"][0]["read_out"]) == ["1", "3"]
+    assert len(described["layers"][0]["alignment"]) == 8
     assert described["steps"] == 6
     assert described["tokens"] > 0
