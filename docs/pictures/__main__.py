@@ -13,10 +13,15 @@ from docs.pictures.data_flow import data_flow
 from docs.pictures.demo_curves import demo_curves
 from docs.pictures.parts import parts
 from docs.pictures.relation_heads import relation_heads
+from docs.pictures.share_curves import share_curves
 from docs.pictures.throughput import throughput
+from studies.miniature.found import Found
+from studies.miniature.pictures import relation_lines
+from studies.miniature.result_file import Results
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[1] / "benchmarks" / "results"
+STUDY = FOLDER.parents[1] / "studies" / "miniature" / "results"
 
 
 def drawn() -> dict[str, str]:
@@ -27,6 +32,10 @@ def drawn() -> dict[str, str]:
         "demo-curves.svg": demo_curves(RESULTS / "demo_metrics.jsonl"),
         "throughput.svg": throughput(RESULTS),
         "parts.svg": parts(),
+        "reference-curves.svg": share_curves(
+            "held-out loss of each relation, as a share of that at the start",
+            relation_lines(Found(Results(STUDY)).curve("long")),
+        ),
     }
 
 

@@ -20,6 +20,8 @@ from studies.miniature.sitting import Sitting
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 CORES = 2
+PAGES = ("docs/how-to/read-a-report.md",)
+"""Pages of the docs that show some of the tables."""
 
 
 @app.command()
@@ -76,9 +78,10 @@ def draw_page(
 ) -> None:
     """Write the tables of README.md and the figures from the results."""
     found = Found(Results(folder() / "results"))
+    pages = [folder().parents[1] / page for page in PAGES]
     if not check:
-        draw(folder(), found)
-    elif wrong := stale(folder(), found):
+        draw(folder(), found, *pages)
+    elif wrong := stale(folder(), found, *pages):
         raise SystemExit(f"error: not what the JSON says: {', '.join(wrong)}; python -m studies.miniature draw")
 
 
