@@ -31,7 +31,7 @@ def run(
     work: Annotated[Path, typer.Option(help="Corpora, runs and logs.")] = Path("studies/miniature/work"),
     hours: Annotated[float, typer.Option(help="The budget: hours of two cores, over all sittings.")] = BUDGET_HOURS,
     workers: Annotated[int, typer.Option(help="Cells at once, one core each.", min=1)] = CORES,
-    only: Annotated[str, typer.Option(help="Only cells whose names begin so.")] = "",
+    only: Annotated[str, typer.Option(help="Only cells whose names begin so; several with commas.")] = "",
 ) -> None:
     """Run the cells that are not done yet, in order, until the budget is spent. Ctrl-C saves; the same command goes on."""
     work.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def run(
         )  # fmt: skip
         try:
             plan = cells()
-            sitting.run(plan, [cell for cell in plan if cell.name.startswith(only)])
+            sitting.run(plan, [cell for cell in plan if cell.name.startswith(tuple(only.split(",")))])
         except KeyboardInterrupt:
             print("stopped; the same command goes on", flush=True)
             raise SystemExit(130) from None
