@@ -68,7 +68,8 @@ class Auto:
     """The layer whose student, after a short distillation, is most aligned with the teacher (the paper leaves the
     choice without a search to future work, in its conclusion).
 
-    Candidates are all layers of a teacher of up to twelve, and of a deeper one those of its upper half. Evidence is
+    Candidates are all layers of a teacher of up to twelve, and of a deeper one those of its upper half; not one that the student
+    is already at its start, as it is where it begins as the teacher's first layers: there is nothing to learn. Evidence is
     ``LayerEvidence.alignment``, for the relation losses of two layers are no measure of each other. The paper's layer stands
     unless another one is better by more than twice the standard error of the difference over the sets of sequences.
     """
@@ -76,6 +77,8 @@ class Auto:
     name: str = "auto"
 
     ALL_OF: ClassVar[int] = 12
+    NOTHING_TO_LEARN: ClassVar[float] = 0.1
+    """Of the largest loss of an untrained student."""
 
     def pairs(self, context: LayerContext) -> Sequence[LayerPair]:
         """One pair, for the student's last layer."""
@@ -89,7 +92,9 @@ class Auto:
         found = context.probe(range(1 if depth <= self.ALL_OF else depth // 2 + 1, depth + 1))
         by_layer = {evidence.teacher_layer: evidence for evidence in found}
         usual = by_layer[paper[0].teacher_layer]
-        best = max(found, key=lambda evidence: evidence.mean_alignment)
+        least = self.NOTHING_TO_LEARN * max(evidence.untrained_loss for evidence in found)
+        to_learn = [evidence for evidence in found if evidence.untrained_loss > least or evidence is usual]
+        best = max(to_learn, key=lambda evidence: evidence.mean_alignment)
         gain, error = _difference(best.alignment, usual.alignment)
         better = gain > 2 * error
         chosen = best if better else usual

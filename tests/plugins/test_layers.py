@@ -112,6 +112,20 @@ def test_auto_takes_the_layer_whose_student_is_most_aligned() -> None:
     )
 
 
+def test_auto_does_not_take_a_layer_that_the_student_is_already() -> None:
+    def probe(layers: Sequence[int]) -> list[LayerEvidence]:
+        return [
+            LayerEvidence(
+                layer, 1e-4 if layer == 3 else 2.0, 0.5, {3: (0.9, 0.9), 5: (0.7, 0.7)}.get(layer, (0.1, 0.1))
+            )
+            for layer in layers
+        ]
+
+    context = LayerContext("bert", 6, 384, 3, 384, probe=probe)
+    (pair,) = Registry.installed().layer_strategies.get("auto").thing.pairs(context)
+    assert pair.teacher_layer == 5
+
+
 def test_auto_keeps_the_papers_layer_where_another_one_may_be_better_by_chance() -> None:
     layer, _, said = by_probe(12, {12: (0.50, 0.52, 0.51), 9: (0.56, 0.50, 0.51)})
     assert layer == 12
