@@ -134,6 +134,8 @@ def test_the_sdist_holds_what_a_build_and_the_tests_need(sdist: list[str]) -> No
         "README.md",
         "rust_loader/build_hook.py",
         "tests/conftest.py",
+        "studies/miniature/plan.py",
+        "studies/miniature/README.md",
     }
     assert needed <= set(sdist)
 

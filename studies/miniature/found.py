@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -26,6 +27,10 @@ class Spread:
         """Of all."""
         return fmean(self.values)
 
+    def of(self, whole: float) -> Spread:
+        """Shares of it."""
+        return Spread(tuple(value / whole for value in self.values))
+
     def written(self, digits: int) -> str:
         """``44.6``, or ``44.6 ± 0.8`` with half the range of the seeds."""
         if len(self.values) == 1:
@@ -41,51 +46,78 @@ class Found:
 
     def score(self, task: str, model: str) -> Spread | None:
         """What it scores on dev, over seeds."""
-        return self._over_seeds(f"{task}-{model}", lambda answer: [_score(task, answer)])
+        return _spread(self._scores(task, model))
+
+    def _scores(self, task: str, model: str) -> dict[int, float]:
+        return self._by_seed(f"{task}-{model}", lambda answer: _score(task, answer))
 
     def mean_score(self, model: str) -> Spread | None:
         """The mean of all tasks, over the seeds that have all."""
-        scores = [self.score(task, model) for task in METRICS]
-        whole = [spread.values for spread in scores if spread is not None]
-        if len(whole) < len(METRICS) or len({len(values) for values in whole}) > 1:
-            return None
-        return Spread(tuple(fmean(values) for values in zip(*whole, strict=True)))
+        of_tasks = [self._scores(task, model) for task in METRICS]
+        whole = [seed for seed in SEEDS if all(seed in scores for scores in of_tasks)]
+        return _spread({seed: fmean(scores[seed] for scores in of_tasks) for seed in whole})
 
     def tokens(self, model: str) -> float | None:
         """That a student was trained on."""
-        spread = self._over_seeds(f"student-{model}", lambda answer: [answer.get("last_step", {}).get("tokens", 0)])
+        spread = _spread(self._by_seed(f"student-{model}", lambda answer: answer.get("last_step", {}).get("tokens", 0)))
         return None if spread is None else spread.mean
+
+    def is_there(self, model: str) -> bool:
+        """Whether anything is known of it: how it was trained, or what it scores on some task."""
+        return self.tokens(model) is not None or any(self._scores(task, model) for task in METRICS)
 
     def curve(self, model: str, seed: int = 0) -> list[Validation]:
         """What was measured on held-out text while it was trained."""
         found = self.results.of(f"student-{model}-s{seed}")
         return validations(found["curve"]) if found and "curve" in found else []
 
-    def kept(self, model: str) -> Spread | None:
-        """The loss it was trained for, on held-out text, as a share of that at its start."""
-        shares = []
-        for seed in SEEDS:
-            curve = self.curve(model, seed)
-            if len(curve) > 1:
-                shares.append(curve[-1].losses["loss"] / curve[0].losses["loss"])
-        return Spread(tuple(shares)) if shares else None
+    def ends(self, model: str) -> tuple[Spread, Spread, Spread] | None:
+        """The loss it was trained for, on held-out text: at its start, at its end, and the second as a share of the first."""
+        curves = [curve for curve in (self.curve(model, seed) for seed in SEEDS) if len(curve) > 1]
+        if not curves:
+            return None
+        starts, ends = (tuple(curve[place].losses["loss"] for curve in curves) for place in (0, -1))
+        return Spread(starts), Spread(ends), Spread(tuple(end / start for start, end in zip(starts, ends, strict=True)))
 
     def yardstick(self, size: str, model: str, key: str) -> Spread | None:
         """What ``minictl measure`` says of it: ``loss``, ``share`` or a relation."""
 
-        def read(answer: Any) -> list[float]:
-            rows = [row for row in measured(answer) if _model_of(row["model"]) == model]
-            return [row[key] if key in row else row[f"loss/{key}"] for row in rows]
+        def read(answer: Any) -> float | None:
+            (row,) = [row for row in measured(answer) if _model_of(row["model"]) == model] or [{}]
+            found: float | None = row.get(key, row.get(f"loss/{key}"))
+            return found
 
-        return self._over_seeds(f"yardstick-{size}", read)
+        return _spread(self._by_seed(f"yardstick-{size}", read))
 
-    def _over_seeds(self, name: str, read: Any) -> Spread | None:
-        values: list[float] = []
+    def own_measure(self, model: str) -> Spread | None:
+        """The last loss on held-out text that its run measured itself, where that is the loss of the yardstick."""
+        values: dict[int, float] = {}
+        for seed in SEEDS:
+            found = self.results.of(f"student-{model}-s{seed}")
+            if (
+                found is not None
+                and _is_yardstick(found["answer"].get("plan", {}))
+                and (curve := self.curve(model, seed))
+            ):
+                values[seed] = curve[-1].losses["loss"]
+        return _spread(values)
+
+    def _by_seed(self, name: str, read: Callable[[Any], float | None]) -> dict[int, float]:
+        values: dict[int, float] = {}
         for seed in SEEDS:
             found = self.results.of(f"{name}-s{seed}")
-            if found is not None:
-                values += read(found["answer"])
-        return Spread(tuple(values)) if values else None
+            if found is not None and (value := read(found["answer"])) is not None:
+                values[seed] = value
+        return values
+
+
+def _spread(by_seed: Mapping[int, float]) -> Spread | None:
+    return Spread(tuple(by_seed.values())) if by_seed else None
+
+
+def _is_yardstick(plan: Mapping[str, Any]) -> bool:
+    """Whether a run of this plan was trained for, and so measured, what all students are compared by."""
+    return plan.get("relations") == {"qq": 1.0, "kk": 1.0, "vv": 1.0} and plan.get("relation_heads") == 48
 
 
 def measured(answer: Any) -> list[dict[str, Any]]:

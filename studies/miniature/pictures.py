@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from docs.pictures.share_curves import Line, share_curves
 from studies.miniature.curves import Validation
 from studies.miniature.found import Found
+from studies.miniature.layer_picture import layer_picture
+from studies.miniature.tables import probes_of
 
 __all__ = ["figures", "relation_lines"]
 
@@ -14,7 +16,7 @@ STUDENTS = {
     "long": "3x192, 8,000 steps",
     "medium": "3x192, 2,400 steps",
     "distilled": "3x192, 600 steps",
-    "minilm-v1": "minilm-v1, 600 steps",
+    "minilm-v1": "minilm-v1, its own loss",
     "wide-distilled": "3x384, 600 steps",
     "wide-truncated-distilled": "3x384, from layers",
 }
@@ -41,6 +43,8 @@ def figures(found: Found) -> dict[str, str]:
             drawn[name] = share_curves(
                 "held-out loss of each relation, as a share of that at the start", relation_lines(curve)
             )
+    if probes := probes_of(found, "layers"):
+        drawn["layers.svg"] = layer_picture(probes)
     return drawn
 
 

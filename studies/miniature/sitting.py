@@ -101,7 +101,7 @@ class Sitting:
                 return
             if cell.name in taken:
                 continue
-            if self.results.seconds_spent() >= self.budget:
+            if self._spent() >= self.budget:
                 if not running:
                     self.say("the budget is spent")
                 return
@@ -149,6 +149,11 @@ class Sitting:
         total = earlier + now
         self._clock(cell).write_text(f"{total}", encoding="utf-8")
         return total
+
+    def _spent(self) -> float:
+        """Seconds of all that is done, and of what failed or was stopped and is not done yet."""
+        clocks = (self.work / "logs").glob("*.seconds")
+        return self.results.seconds_spent() + sum(float(clock.read_text(encoding="utf-8")) for clock in clocks)
 
     def _clock(self, cell: Cell) -> Path:
         return self.work / "logs" / f"{cell.name}.seconds"

@@ -7,13 +7,14 @@ from typing import Any
 
 from studies.miniature.found import METRICS, Found, Spread, measured
 from studies.miniature.languages import LANGUAGES, UNSEEN
+from studies.miniature.notes import not_run, seeds_in_words
 from studies.miniature.plan import ABLATIONS, BUDGET_HOURS, PROBED, PROBES, cells
 from studies.miniature.rank_correlation import rank_correlation
 
 from reldistill import LayerContext, LayerEvidence
 from reldistill_plugins.layers import Auto
 
-__all__ = ["TABLES"]
+__all__ = ["TABLES", "choice", "evidence", "probes_of"]
 
 NONE = "-"
 TASK_NAMES = {"stsb": "STS-B", "mrpc": "MRPC", "cola": "CoLA"}
@@ -36,6 +37,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown; the first column is words, the others are numbers."""
     lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def under(table: str, *notes: str) -> str:
+    """The table, and below it what is to be said of it."""
+    said = " ".join(filter(None, notes))
+    return f"{table}\n\n{said}" if said else table
 
 
 def written(spread: Spread | None, digits: int = 1) -> str:
@@ -61,22 +68,44 @@ def does_it_help(found: Found) -> str:
         "3x384, the teacher's first layers, undistilled": "wide-truncated",
         "3x384, the teacher's first layers, distilled, 600 steps": "wide-truncated-distilled",
     }
-    rows = [["always the most frequent answer", NONE, NONE, "0.0", f"{MAJORITY:.1f}", "0.0", f"{MAJORITY / 3:.1f}"]]
+    rows = [
+        ["always the most frequent answer", NONE, NONE, NONE, "0.0", f"{MAJORITY:.1f}", "0.0", f"{MAJORITY / 3:.1f}"]
+    ]
+    numbers: list[Spread | None] = []
+    themselves: set[str] = set()
     for words, model in names.items():
         tokens = found.tokens(model)
         size = "wide" if model.startswith("wide") else "small"
-        loss = found.yardstick(size, model, "loss")
+        loss, share = found.yardstick(size, model, "loss"), found.yardstick(size, model, "share")
+        if loss is None and (loss := found.own_measure(model)):
+            themselves.add(words.partition(",")[0])
+            untrained = found.curve("distilled" if size == "small" else "wide-distilled")
+            share = loss.of(untrained[0].losses["loss"]) if untrained else None
         trained = NONE if tokens is None else f"{tokens / 1e6:.2f} M" if tokens else "0"
-        rows.append([words, trained, written(loss, 3), *tasks_of(found, model)])
-    rows.append(["the teacher, 6x384", NONE, "0", *tasks_of(found, "teacher")])
-    head = ["student", "tokens", "relation loss, held out", *TASK_NAMES.values(), "mean"]
-    return table(head, rows)
+        rows.append([words, trained, written(loss, 3), written(share, 3), *tasks_of(found, model)])
+        numbers += [loss, *(found.score(task, model) for task in METRICS)]
+    rows.append(["the teacher, 6x384", NONE, "0", "0", *tasks_of(found, "teacher")])
+    numbers += [found.score(task, "teacher") for task in METRICS]
+    head = ["student", "tokens", "relation loss, held out", "of untrained", *TASK_NAMES.values(), "mean"]
+    by_themselves = (
+        f"Losses of {' and '.join(sorted(themselves))} are what their own runs measured, on the same text."
+        if themselves
+        else ""
+    )
+    notes = (seeds_in_words(numbers), by_themselves, not_run(found, {**names, "the teacher": "teacher"}))
+    return under(table(head, rows), *notes)
 
 
 def evidence(found: Found, name: str) -> list[LayerEvidence]:
     """Of ``minictl probe --json``."""
     result = found.results.of(name)
     return [] if result is None else [LayerEvidence.from_description(row) for row in result["answer"]["layers"]]  # fmt: skip
+
+
+def probes_of(found: Found, name: str) -> dict[int, list[LayerEvidence]]:
+    """Steps -> evidence, of the probes that were run; ``name``: ``layers``."""
+    probes = {steps: evidence(found, f"{name}-{steps}-s0") for steps in PROBES}
+    return {steps: rows for steps, rows in probes.items() if rows}
 
 
 def choice(rows: Sequence[LayerEvidence]) -> int:
@@ -96,8 +125,7 @@ def layers_small(found: Found) -> str:
 
 
 def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
-    probes = {steps: evidence(found, f"{name}-{steps}-s0") for steps in PROBES}
-    probes = {steps: rows for steps, rows in probes.items() if rows}
+    probes = probes_of(found, name)
     if not probes:
         return "Not run."
     head = ["layer"]
@@ -110,23 +138,35 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
         row = [str(layer)]
         for seen in probes.values():
             one = seen[layer - 1]
-            row += [f"{_loss_kept(one):.3f}", f"{one.mean_alignment:.3f}"]
+            row += [NONE if _rose(one) else f"{_loss_kept(one):.3f}", f"{one.mean_alignment:.3f}"]
         rows.append(row + (tasks_of(found, f"layer-{layer}") if with_tasks else []))
     said = [table(head, rows), ""]
     longest = max(probes)
     for steps, seen in probes.items():
         words = f"{steps} steps: `auto` takes layer {choice(seen)}, `paper` and `last` layer {len(seen)}."
         if steps != longest:
-            by_alignment, by_loss = (
-                rank_correlation([key(one) for one in seen], [key(one) for one in probes[longest]])
-                for key in (_alignment, _loss_kept)
-            )
+            pairs = list(zip(seen, probes[longest], strict=True))
+            fell = [pair for pair in pairs if not any(_rose(one) for one in pair)]
+            by_alignment, by_loss = _ranks(pairs, _alignment), _ranks(fell, _loss_kept)
             words += f" Ranks against {longest} steps: alignment {by_alignment:.2f}, loss kept {by_loss:.2f}."
-        said += [words]
+        said += [words, *(_rise(one) for one in seen if _rose(one))]
     if with_tasks:
         said += _against_tasks(found, probes)
         said += _price(found)
     return "\n".join(said)
+
+
+def _ranks(pairs: Sequence[tuple[LayerEvidence, LayerEvidence]], key: Callable[[LayerEvidence], float]) -> float:
+    return rank_correlation([key(one) for one, _ in pairs], [key(other) for _, other in pairs])
+
+
+def _rose(one: LayerEvidence) -> bool:
+    """As it does where the student begins as the very layer that it is taught by: no share of its start says anything then."""
+    return one.loss > one.untrained_loss
+
+
+def _rise(one: LayerEvidence) -> str:
+    return f"The loss of layer {one.teacher_layer} rose, from {one.untrained_loss:.4f} to {one.loss:.4f}; it has no rank of loss kept."
 
 
 def _alignment(one: LayerEvidence) -> float:
@@ -156,7 +196,10 @@ def _against_tasks(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) 
     whole = [mean.mean for mean in means if mean is not None]
     if len(whole) == len(aligned):
         said.append(f"mean {rank_correlation(aligned, whole):.2f}")
-    return [f"Ranks of alignment against those of the tasks: {', '.join(said)}."] if said else []
+    return [
+        f"Ranks of alignment against those of the tasks: {', '.join(said)}. Alignment was taken for the measure when scores of "
+        "these students on STS-B had been seen: that they agree on STS-B is no test of it."
+    ] if said else []  # fmt: skip
 
 
 def _price(found: Found) -> list[str]:
@@ -177,15 +220,24 @@ def ablation(found: Found) -> str:
         **{name.replace("-", " ").replace("qk vv", "qk, vv"): name for name in ABLATIONS},
     }
     rows = []
+    numbers: list[Spread | None] = []
+    wides = {model: "wide-truncated-distilled" if model == "distilled" else f"wide-{model}" for model in names.values()}
     for words, model in names.items():
-        losses = [written(found.yardstick("small", model, key), 3) for key in ("loss", "qq", "kk", "vv")]
-        wide = "wide-truncated-distilled" if model == "distilled" else f"wide-{model}"
-        rows.append([words, *losses, written(found.yardstick("wide", wide, "loss"), 3), *tasks_of(found, wide)])
+        losses = [found.yardstick("small", model, key) for key in ("loss", "qq", "kk", "vv")]
+        losses.append(found.yardstick("wide", wides[model], "loss"))
+        rows.append([words, *(written(loss, 3) for loss in losses), *tasks_of(found, wides[model])])
+        numbers += [*losses, *(found.score(task, wides[model]) for task in METRICS)]
     head = [
         "trained on", "3x192: loss of qq, kk and vv", "qq", "kk", "vv", "3x384: loss of qq, kk and vv", *TASK_NAMES.values(),
         "mean",
     ]  # fmt: skip
-    return table(head, rows)
+    small = {f"3x192 {words}": model for words, model in names.items()}
+    large = {f"3x384 {words}": wides[model] for words, model in names.items()}
+    unmeasured = [
+        size for size, kind in (("3x192", "small"), ("3x384", "wide")) if not found.results.of(f"yardstick-{kind}-s0")
+    ]
+    measured_by = f"Losses not measured yet: {', '.join(unmeasured)}." if unmeasured else ""
+    return under(table(head, rows), seeds_in_words(numbers), measured_by, not_run(found, small | large))
 
 
 def heads(found: Found) -> str:
@@ -194,12 +246,11 @@ def heads(found: Found) -> str:
         "6 relation heads": "heads-6", "12 relation heads": "heads-12", "24 relation heads": "heads-24",
         "48 relation heads": "distilled", "nine relations, 48 relation heads": "nine-relations",
     }  # fmt: skip
-    rows = []
-    for words, model in names.items():
-        curve = found.curve(model)
-        ends = [f"{curve[0].losses['loss']:.3f}", f"{curve[-1].losses['loss']:.3f}"] if len(curve) > 1 else [NONE, NONE]
-        rows.append([words, *ends, written(found.kept(model), 3)])
-    return table(["trained on", "loss at the start", "at the end", "kept"], rows)
+    ends = {words: found.ends(model) or (None, None, None) for words, model in names.items()}
+    rows = [[words, *(written(spread, 3) for spread in spreads)] for words, spreads in ends.items()]
+    numbers = [spread for spreads in ends.values() for spread in spreads]
+    made = table(["trained on", "loss at the start", "at the end", "kept"], rows)
+    return under(made, seeds_in_words(numbers), not_run(found, names))
 
 
 def languages(found: Found) -> str:

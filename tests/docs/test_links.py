@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 
 from pages_of_docs import DOCS, PAGES, ROOT, inline, name
 
+STUDIES = sorted(ROOT.glob("studies/*/README.md"))
+
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
@@ -22,7 +24,7 @@ def anchors(page: Path) -> frozenset[str]:
     return frozenset(re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", title).strip().lower()) for title in plain)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *STUDIES], ids=name)
 def test_each_link_leads_somewhere(page: Path) -> None:
     links = [str(token.attrs.get("href") or token.attrs.get("src")) for token in inline(page) if token.attrs]
     for link in links:

@@ -14,7 +14,7 @@ import pytest
 from reldistill.config import DistillConfig
 
 ROOT = Path(__file__).parents[2]
-PICTURES = sorted((ROOT / "docs/pictures").glob("*.svg"))
+PICTURES = [*sorted((ROOT / "docs/pictures").glob("*.svg")), *sorted(ROOT.glob("studies/*/figures/*.svg"))]
 DRAWN = [path for path in PICTURES if path.name != "terminal.svg"]
 """A terminal is dark in any case."""
 
@@ -53,7 +53,8 @@ def test_a_picture_has_colours_for_light_and_for_dark(picture: Path) -> None:
 
 
 def test_each_picture_stands_on_a_page_with_words_for_those_who_do_not_see_it() -> None:
-    pages = {path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]}
+    places = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("studies/*/README.md")]
+    pages = {path: path.read_text(encoding="utf-8") for path in places}
     for picture in PICTURES:
         shown = [
             words for text in pages.values() for words in re.findall(rf"!\[([^\]]*)\]\([^)]*{picture.name}\)", text)

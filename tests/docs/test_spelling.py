@@ -10,7 +10,7 @@ import pytest
 
 from pages_of_docs import ROOT
 
-PLACES = ("docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core", "cli", "plugins", "rust_loader")
+PLACES = ("docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "core", "cli", "plugins", "rust_loader", "studies")
 
 
 @pytest.mark.skipif(find_spec("codespell_lib") is None, reason="codespell is not installed: pip install -e '.[dev]'")

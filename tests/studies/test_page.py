@@ -13,12 +13,14 @@ from xml.etree import ElementTree
 import pytest
 from studies.miniature.draw import draw, stale
 from studies.miniature.found import Found
-from studies.miniature.plan import folder
+from studies.miniature.pictures import figures
+from studies.miniature.plan import cells, folder
 from studies.miniature.rank_correlation import rank_correlation
 from studies.miniature.result_file import Results
 from studies.miniature.tables import TABLES, choice, evidence
 
 ROOT = Path(__file__).parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Answers:
@@ -35,14 +37,14 @@ class Answers:
     def score(self, task: str, model: str, metric: str, value: float) -> None:
         self.put(f"{task}-{model}", {"results": [{"scores": {"dev": {metric: {"values": [value]}}}}]})
 
-    def student(self, model: str, losses: dict[int, dict[str, float]]) -> None:
+    def student(self, model: str, losses: dict[int, dict[str, float]], plan: dict[str, Any] | None = None) -> None:
         rows: list[dict[str, Any]] = []
         for step, measured in losses.items():
             if step:
                 rows.append({"step": step, "loss": 1.0, "tokens": 1000 * step})
             rows.append({"step": step, **{f"validation/{name}": value for name, value in measured.items()}})
         last = {"tokens": 1000 * max(losses)} if max(losses) else {}
-        self.put(f"student-{model}", {"last_step": last}, curve=rows)
+        self.put(f"student-{model}", {"last_step": last, "plan": plan or {}}, curve=rows)
 
     @property
     def found(self) -> Found:
@@ -52,6 +54,12 @@ class Answers:
 @pytest.fixture
 def answers(tmp_path: Path) -> Answers:
     return Answers(tmp_path / "results")
+
+
+def curves_of(svg: ElementTree.Element) -> list[str]:
+    """The points of each curve."""
+    lines = [line for line in svg.iter(f"{SVG}polyline") if line.get("class", "").startswith("curve")]
+    return [line.get("points", "") for line in lines]
 
 
 def row(table: str, first: str) -> list[str]:
@@ -78,7 +86,8 @@ def test_scores_of_several_seeds_are_their_mean_and_half_their_range(answers: An
         answers.score("stsb", f"distilled-s{seed}", "spearman", value)
     answers.score("mrpc", "distilled-s0", "accuracy", 70.0)
     table = TABLES["does-it-help"](answers.found)
-    assert row(table, "3x192, distilled, 600 steps") == ["-", "-", "22.0 ± 2.0", "70.0", "-", "-"]
+    assert row(table, "3x192, distilled, 600 steps") == ["-", "-", "-", "22.0 ± 2.0", "70.0", "-", "-"]
+    assert "With ±: mean of 2 seeds, and half their range. Without: one seed." in table
 
 
 def test_a_mean_is_over_all_tasks_of_the_same_seeds(answers: Answers) -> None:
@@ -86,6 +95,42 @@ def test_a_mean_is_over_all_tasks_of_the_same_seeds(answers: Answers) -> None:
         answers.score(task, "wide-truncated-s0", metric, value)
     table = TABLES["does-it-help"](answers.found)
     assert row(table, "3x384, the teacher's first layers, undistilled")[-1] == "35.0"
+
+
+def test_a_second_seed_that_is_not_whole_takes_nothing_from_the_mean_of_the_first(answers: Answers) -> None:
+    for task, metric, value in (("stsb", "spearman", 30.0), ("mrpc", "accuracy", 70.0), ("cola", "matthews", 5.0)):
+        answers.score(task, "distilled-s0", metric, value)
+    answers.score("stsb", "distilled-s1", "spearman", 90.0)
+    assert row(TABLES["does-it-help"](answers.found), "3x192, distilled, 600 steps")[-1] == "35.0"
+
+
+def test_before_the_yardstick_is_there_a_loss_is_the_runs_own_where_it_is_the_same(answers: Answers) -> None:
+    same = {"relations": {"qq": 1.0, "kk": 1.0, "vv": 1.0}, "relation_heads": 48}
+    other = {"relations": {"qk": 1.0, "vv": 1.0}, "relation_heads": 12}
+    for model, plan in (("distilled-s0", same), ("minilm-v1-s0", other)):
+        answers.student(model, {0: {"loss": 2.0}, 10: {"loss": 0.5}}, plan)
+    table = TABLES["does-it-help"](answers.found)
+    assert row(table, "3x192, distilled, 600 steps")[:3] == ["0.01 M", "0.500", "0.250"]
+    assert row(table, "3x192, `minilm-v1`, 600 steps")[:3] == ["0.01 M", "-", "-"]
+    assert "Losses of 3x192 are what their own runs measured" in table
+
+
+def test_what_was_not_run_is_named_below(answers: Answers) -> None:
+    answers.student("heads-6-s0", {0: {"loss": 2.0}, 10: {"loss": 0.5}})
+    said = TABLES["heads"](answers.found).splitlines()[-1]
+    assert said == (
+        "One seed. Not run: 12 relation heads; 24 relation heads; 48 relation heads; nine relations, 48 relation heads."
+    )
+
+
+def test_a_loss_and_what_is_kept_of_it_are_of_the_same_seeds(answers: Answers) -> None:
+    answers.student("distilled-s0", {0: {"loss": 2.0}, 10: {"loss": 1.0}})
+    answers.student("distilled-s1", {0: {"loss": 4.0}, 10: {"loss": 1.0}})
+    assert row(TABLES["heads"](answers.found), "48 relation heads") == [
+        "3.000 ± 1.000",
+        "1.000 ± 0.000",
+        "0.375 ± 0.125",
+    ]
 
 
 def test_the_yardstick_is_that_of_the_students_size(answers: Answers) -> None:
@@ -127,6 +172,41 @@ def test_layers_are_ranked_by_how_much_they_are_aligned(answers: Answers) -> Non
     assert "STS-B 0.83" in table
     assert "300 s for six layers and 100 s for one: 3.0 times" in table
     assert choice(evidence(answers.found, "layers-150-s0")) == 4
+
+
+def test_a_layer_whose_loss_rose_has_no_share_and_no_rank_of_it(answers: Answers) -> None:
+    rising = {layer: 0.1 * layer for layer in range(1, 7)}
+    for steps in (75, 150):
+        probe(answers, steps, rising)
+        path = answers.folder / f"layers-{steps}-s0.json"
+        found = json.loads(path.read_text())
+        found["answer"]["layers"][2] |= {"untrained_loss": 0.0002, "loss": 0.0711}
+        path.write_text(json.dumps(found))
+    table = TABLES["layers"](answers.found)
+    assert row(table, "3")[:4] == ["-", "0.300", "-", "0.300"]
+    assert "alignment 1.00, loss kept 1.00" in table
+    assert "The loss of layer 3 rose, from 0.0002 to 0.0711" in table
+
+
+def test_the_figure_of_layers_has_a_curve_for_each_probe_and_says_the_best(answers: Answers) -> None:
+    probe(answers, 75, {layer: 0.1 * layer for layer in range(1, 7)})
+    probe(answers, 150, {layer: -0.1 * layer for layer in range(1, 7)})
+    svg = ElementTree.fromstring(figures(answers.found)["layers.svg"])
+    assert len(curves_of(svg)) == 2
+    words = svg.findtext(f"{SVG}desc") or ""
+    assert "75 steps: layer 1 0.100" in words
+    assert "most by layer 6. 150 steps" in words
+    heights = [[float(point.split(",")[1]) for point in curve.split()] for curve in curves_of(svg)]
+    assert sorted(heights[0]) in (heights[0], heights[0][::-1])
+    assert all(56 <= height <= 330 for curve in heights for height in curve)
+
+
+def test_each_result_answers_the_command_that_the_plan_has_now() -> None:
+    results = Results(folder() / "results")
+    of_the_plan = {cell.name: cell for cell in cells()}
+    for path in sorted(results.folder.glob("*.json")):
+        assert path.stem in of_the_plan, f"{path.name}: no cell of the plan"
+        assert results.is_done(of_the_plan[path.stem]), f"{path.name}: the plan has another command now"
 
 
 def test_languages_without_text_are_marked_and_their_mean_is_their_own(answers: Answers) -> None:
@@ -192,10 +272,7 @@ def test_figures_are_drawn_of_what_is_there_and_a_stale_page_is_told(answers: An
     assert stale(study, answers.found) == []
     assert {path.name for path in (study / "figures").iterdir()} == {"learning-curves.svg", "reference-curves.svg"}
     svg = ElementTree.parse(study / "figures" / "reference-curves.svg")
-    curves = [
-        line for line in svg.iter("{http://www.w3.org/2000/svg}polyline") if line.get("class", "").startswith("curve")
-    ]
-    assert len(curves) == 2
+    assert len(curves_of(svg.getroot())) == 2
     answers.student("long-s0", {0: {"loss": 2.0, "loss/qq": 1.0}, 100: {"loss": 1.0, "loss/qq": 0.5}})
     assert set(stale(study, answers.found)) == {"README.md", "learning-curves.svg", "reference-curves.svg"}
     (answers.folder / "student-long-s0.json").unlink()

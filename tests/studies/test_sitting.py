@@ -125,6 +125,13 @@ def test_the_budget_ends_it(study: Study) -> None:
     assert study.order == ["one", "two"]
 
 
+def test_what_failed_is_paid_for_too(study: Study) -> None:
+    bad = cell("bad", "import time; time.sleep(0.3); raise SystemExit(1)")
+    study.sit(bad, cell("good"), budget=0.2)
+    assert study.order == ["bad"]
+    assert study.said[-1] == "the budget is spent"
+
+
 STOPPED = """
 import sys
 from pathlib import Path
