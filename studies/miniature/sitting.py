@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -110,6 +111,7 @@ class Sitting:
     def _start(self, cell: Cell) -> Running:
         logs = self.work / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        self._set_aside(cell)
         environment = os.environ | {
             "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "RELDISTILL_CACHE": str((self.work / "cache").resolve()),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(self.root), os.environ.get("PYTHONPATH")])),
@@ -120,6 +122,21 @@ class Sitting:
                 cell.command, cwd=self.work, env=environment, stdout=out, stderr=err, start_new_session=True
             )
         return Running(cell, process, time.monotonic())
+
+    def _set_aside(self, cell: Cell) -> None:
+        """What another command of this cell made, for minictl refuses to write into the folder of another run.
+
+        Its answer goes with it: what is made from here on is not to be set aside again.
+        """
+        answer = self.results.folder / cell.file
+        if not answer.is_file() or self.done(cell):
+            return
+        target = self.work / "replaced" / f"{cell.name}-{time.time_ns()}"
+        target.mkdir(parents=True)
+        shutil.move(answer, target)
+        made = self.work.joinpath(*Path(cell.makes).parts[:2])
+        if cell.makes and made.exists():
+            shutil.move(made, target)
 
     def _end(self, one: Running) -> None:
         cell, code = one.cell, one.process.returncode

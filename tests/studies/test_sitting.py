@@ -85,6 +85,25 @@ def test_what_is_done_is_not_done_again_but_another_command_is(study: Study) -> 
     assert study.order == ["one", "one"]
 
 
+def test_what_another_command_of_a_cell_made_is_set_aside(study: Study) -> None:
+    code = "import os; os.makedirs('runs/x'); open('runs/x/student', 'w').write('{0}'); print('{{}}')"  # refuses what is there
+    for what in ("old", "new"):
+        assert study.sit(cell("one", code.format(what), makes="runs/x/student")).failed == []
+    assert (study.work / "runs/x/student").read_text() == "new"
+    (aside,) = (study.work / "replaced").iterdir()
+    assert (aside / "x/student").read_text() == "old"
+    assert (aside / "one.json").is_file()
+
+
+def test_what_a_changed_command_had_reached_is_not_set_aside(study: Study) -> None:
+    study.sit(cell("one", "open('made', 'w').write('old'); print('{}')", makes="made"))
+    half = (
+        "import os; there = os.path.exists('made'); open('made', 'w').close(); print('{}'); raise SystemExit(not there)"
+    )
+    assert study.sit(cell("one", half, makes="made")).failed == ["one"]
+    assert study.sit(cell("one", half, makes="made")).failed == []
+
+
 def test_a_cell_that_fails_is_named_and_stops_no_other(study: Study) -> None:
     sitting = study.sit(cell("bad", "raise SystemExit(3)"), cell("behind", needs=("bad",)), cell("good"))
     assert sitting.failed == ["bad"]
