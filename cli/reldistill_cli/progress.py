@@ -98,11 +98,8 @@ class ScreenReporter(Screen, Reporter):
 
 def evidence_in_words(found: LayerEvidence) -> str:
     """``relation loss 0.81 → 0.44 (0.54 of untrained), alignment 0.613``."""
-    share = found.loss / found.untrained_loss
-    return (
-        f"relation loss {found.untrained_loss:.4f} → {found.loss:.4f} ({share:.2f} of untrained), "
-        f"alignment {found.mean_alignment:.4f}"
-    )
+    share = f" ({found.loss / found.untrained_loss:.2f} of untrained)" if found.untrained_loss else ""
+    return f"relation loss {found.untrained_loss:.4f} → {found.loss:.4f}{share}, alignment {found.mean_alignment:.4f}"
 
 
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:

@@ -14,9 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import MakeTeacher
-from reldistill import UsageError
+from reldistill import LayerEvidence, UsageError
 from reldistill_cli.commands.probe import parse_candidates
 from reldistill_cli.main import app
+from reldistill_cli.progress import evidence_in_words
 
 
 @pytest.fixture
@@ -42,6 +43,10 @@ def test_json_is_one_object(command: list[str]) -> None:
     found = json.loads(done.stdout)
     assert [row["teacher_layer"] for row in found["layers"]] == [2]
     assert found["steps"] == 3
+
+
+def test_a_student_that_is_the_layer_already_has_no_share() -> None:
+    assert evidence_in_words(LayerEvidence(3, 0.0, 0.5, (0.25,))) == "relation loss 0.0000 → 0.5000, alignment 0.2500"
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ LEAST = 4
 def alignment(one: Tensor, other: Tensor) -> float:
     """Of ``[N, D]`` and ``[N, E]``, in float64: 1 for the same up to rotation and scale, about 0 for what has nothing in common.
 
-    nan where all rows of one are equal. Raises ValueError for fewer than :data:`LEAST` rows or unequal numbers of them.
+    0 where all rows of one are equal. Raises ValueError for fewer than :data:`LEAST` rows or unequal numbers of them.
     """
     if len(one) != len(other) or len(one) < LEAST:
         raise ValueError(f"{len(one)} and {len(other)} rows; as many in both, and at least {LEAST}")
     first, second = _products(one), _products(other)
     own = _together(first, first) * _together(second, second)
-    return _together(first, second) / math.sqrt(own) if own > 0 else math.nan
+    return _together(first, second) / math.sqrt(own) if own > 0 else 0.0
 
 
 def _products(states: Tensor) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
@@ -42,7 +40,7 @@ def test_it_is_the_estimator_of_song_written_out() -> None:
 
 
 def test_what_never_changes_is_aligned_with_nothing() -> None:
-    assert math.isnan(alignment(torch.ones(8, 3), drawn(8, 3, 0)))
+    assert alignment(torch.ones(8, 3), drawn(8, 3, 0)) == 0
 
 
 @pytest.mark.parametrize(("rows", "others"), [(3, 3), (8, 9)])
