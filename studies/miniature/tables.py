@@ -197,8 +197,8 @@ def _against_tasks(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) 
     if len(whole) == len(aligned):
         said.append(f"mean {rank_correlation(aligned, whole):.2f}")
     return [
-        f"Ranks of alignment against those of the tasks: {', '.join(said)}. Alignment was taken for the measure when scores of "
-        "these students on STS-B had been seen: that they agree on STS-B is no test of it."
+        f"Ranks of alignment against those of the tasks: {', '.join(said)}. Alignment was taken for the measure when "
+        "scores on STS-B had been seen, which is no independent test of it."
     ] if said else []  # fmt: skip
 
 
