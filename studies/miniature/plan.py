@@ -199,7 +199,7 @@ def xnli(seed: int) -> Iterator[Cell]:
 def yardstick(seed: int) -> Iterator[Cell]:
     """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
     names = {
-        "small": ["untrained", "distilled", "minilm-v1", "medium", "long", *ABLATIONS],
+        "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
         "wide": [f"wide-{name}" for name in ("untrained", "distilled", "truncated", "truncated-distilled", *ABLATIONS)],
     }
     for size, students in names.items():
