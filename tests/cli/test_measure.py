@@ -176,7 +176,7 @@ def test_ctrl_c_ends_it_with_130(student: DistillResult, teacher: MakeTeacher, h
         assert process.stderr is not None
         said = next(line for line in process.stderr if line.startswith("measuring on long.txt"))
         process.send_signal(signal.SIGINT)
-        output, rest = process.communicate(timeout=120)
+        output, rest = process.communicate(timeout=400)
     assert (process.returncode, output) == (130, ""), said + rest
     assert "interrupted" in rest
     assert "Traceback" not in rest

@@ -246,7 +246,7 @@ def test_help_shows_an_example_and_imports_no_torch() -> None:
 
 
 def minictl(environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MINICTL, *options], env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run([*MINICTL, *options], env=environment, capture_output=True, text=True, timeout=400)
 
 
 @pytest.mark.slow

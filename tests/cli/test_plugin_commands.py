@@ -147,7 +147,7 @@ def test_shell_completion_offers_it_and_imports_nothing(plugins: PluginFolder, t
     }  # fmt: skip
     child = subprocess.run(
         [sys.executable, "-c", "from reldistill_cli.main import app; app(prog_name='minictl')"],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert child.stderr == ""
     assert child.stdout.split() == (["ahoy"] if typed == "ah" else [])

@@ -126,7 +126,7 @@ def test_on_a_terminal_the_same_is_a_line_a_fact(name: str) -> None:
 def test_a_distribution_is_all_of_its_plugins_and_what_they_give() -> None:
     given = {plugin["name"]: plugin["options"]["gives"] for plugin in found("reldistill")}
     assert list(given) == ["layers", "relations", "tasks", "teachers"]
-    assert given["layers"] == {"layer strategy": ["paper", "last", "uniform"]}
+    assert given["layers"] == {"layer strategy": ["paper", "last", "uniform", "auto"]}
 
 
 # ---- what is installed ----------------------------------------------------------------------------------------------

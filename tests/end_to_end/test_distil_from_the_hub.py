@@ -80,7 +80,7 @@ def test_the_command_as_typed_shows_the_papers_plan_and_trains(hub: HubStub, tmp
             assert time.monotonic() < deadline, "no step in time"
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        _, shown = process.communicate(timeout=60)
+        _, shown = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -121,7 +121,7 @@ def test_without_a_hub_one_message_says_how_to_go_on(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
-    done = run(child_environment(endpoint, tmp_path / "home"), tmp_path, timeout=60)
+    done = run(child_environment(endpoint, tmp_path / "home"), tmp_path, timeout=300)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("error:") == 1
@@ -137,7 +137,7 @@ def test_text_that_cannot_be_reached_is_a_data_error(hub: HubStub, tmp_path: Pat
     done = subprocess.run(
         [MINICTL, "distill", "--teacher", folder, *SMALL, "--output", tmp_path / "run"],
         env=offline | {"RELDISTILL_CACHE": str(tmp_path / "cache")}, cwd=tmp_path, capture_output=True, text=True,
-        timeout=120,
+        timeout=400,
     )  # fmt: skip
     assert done.returncode == 3
     assert "--data" in done.stderr

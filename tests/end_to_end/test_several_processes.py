@@ -67,7 +67,7 @@ def test_stopped_by_a_signal_and_with_a_process_killed_it_goes_on_to_the_same_st
     with started(command, here) as process:
         wait_for_step(process, here / "run/metrics.jsonl", 10)
         process.send_signal(signal.SIGUSR1)
-        output, said = process.communicate(timeout=60)
+        output, said = process.communicate(timeout=300)
     assert (process.returncode, output) == (75, "")
     assert said.count("which is saved. The same command goes on from there.") == 1
     assert "Traceback" not in said
@@ -76,7 +76,7 @@ def test_stopped_by_a_signal_and_with_a_process_killed_it_goes_on_to_the_same_st
         wait_for_step(process, here / "run/metrics.jsonl", 50)
         killed = workers(process)[-1]
         os.kill(killed, signal.SIGKILL)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "was killed by signal 9" in said
     assert "Traceback" not in said
@@ -96,7 +96,7 @@ def test_torchrun_restarts_what_was_killed_and_ends_with_the_same_student(comman
         try:
             wait_for_step(process, here / "run/metrics.jsonl", 50)
             os.kill(workers(process)[-1], signal.SIGKILL)
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=400)
         finally:
             process.terminate()
     assert process.returncode == 0, said
@@ -112,7 +112,7 @@ def test_a_process_that_is_killed_while_all_gather_a_sharded_teacher_is_told_of_
     with started([*command, "--shard-teacher", "--steps", "100000"], here) as process:
         wait_for_step(process, here / "run/metrics.jsonl", 10)
         os.kill(workers(process)[-1], signal.SIGKILL)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 1, said
     assert "was killed by signal 9" in said, said
     assert "Traceback" not in said, said
@@ -125,7 +125,7 @@ def test_a_mistake_is_one_message_and_has_the_exit_code_of_its_kind(
     arguments = list(command)
     arguments[arguments.index(option) + 1] = value
     with started(arguments, here) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == code
     assert said.count("error:") == 1
     assert "Traceback" not in said

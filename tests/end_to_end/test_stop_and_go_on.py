@@ -74,7 +74,7 @@ def test_a_signal_saves_and_the_same_command_goes_on_to_the_same_student(
     with started(command, here) as process:
         wait_for_step(process, here / "run/metrics.jsonl", 20)
         process.send_signal(number)
-        output, said = process.communicate(timeout=60)
+        output, said = process.communicate(timeout=300)
     assert process.returncode == code
     assert output == ""
     assert "Traceback" not in said
@@ -90,7 +90,7 @@ def test_a_signal_before_the_training_ends_it_without_a_trace(command: list[str]
         with started(command, here) as process:
             time.sleep(delay)
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=300)
         assert process.returncode in (75, -signal.SIGTERM), (
             said
         )  # before the first line of the program there is no handler
@@ -108,7 +108,7 @@ def test_a_second_signal_ends_at_once_and_what_was_saved_before_stays(
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert process.returncode in (-signal.SIGTERM, 75)
     assert finish([*command, "--checkpoint-every", "5"], here)[1] == expected
 
@@ -123,7 +123,7 @@ def test_a_full_disk_is_one_message_and_the_same_command_goes_on(
 
     finish([*command, "--steps", "1", "--output", "warm-up"], here)  # the corpus is in the cache
     with started([*command, "--checkpoint-every", "5"], here, before) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert said.count("error:") == 1
     assert "File too large" in said

@@ -42,7 +42,7 @@ def fetch(environment: Mapping[str, str], repo_id: str, revision: str = "", what
     """Call ``fetch_model`` or ``fetch_config`` in a child process, where the client reads this environment."""
     start = time.monotonic()
     command = [sys.executable, "-c", FETCH, repo_id, revision, what]
-    child = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=60)
+    child = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=300)
     return Outcome(child.returncode, Path(child.stdout.strip()), child.stderr, time.monotonic() - start)
 
 
