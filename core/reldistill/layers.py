@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
@@ -161,4 +162,7 @@ def pairs_in_words(pairs: Sequence[LayerPair]) -> str:
 
 def pairs_as_option(pairs: Sequence[LayerPair]) -> str:
     """What :func:`explicit_pairs` reads as these pairs: ``21:6``, ``12:6,6:3=0.5``."""
-    return ",".join(f"{p.teacher_layer}:{p.student_layer}" + (f"={p.weight!r}" if p.weight != 1 else "") for p in pairs)
+    return ",".join(
+        f"{p.teacher_layer}:{p.student_layer}" + (f"={Decimal(repr(p.weight)):f}" if p.weight != 1 else "")
+        for p in pairs
+    )

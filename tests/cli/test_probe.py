@@ -68,6 +68,7 @@ def test_what_is_no_list_of_layers_is_refused(text: str) -> None:
         (["--candidates", "3"], "layers 1 to 2"),
         (["--candidates", "1,1"], "stands there twice"),
         (["--students", "."], "it is there already"),
+        (["--students", f"{__file__}/below"], "nothing can be written below"),
         (["--probe-steps", "0"], "must be at least 1"),
         (["--steps", "0"], "a probe trains"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reldistill import LayerContext, LayerPair, PluginError, UsageError
-from reldistill.layers import check_pairs, explicit_pairs
+from reldistill.layers import check_pairs, explicit_pairs, pairs_as_option
 
 CONTEXT = LayerContext("bert", teacher_layers=24, teacher_width=1024, student_layers=6, student_width=384)
 
@@ -85,3 +85,14 @@ def test_several_teacher_layers_may_teach_one_student_layer() -> None:
 
 def test_one_teacher_layer_may_teach_several_student_layers() -> None:
     check_pairs([LayerPair(21, 6), LayerPair(21, 3)], CONTEXT, "--layers mine")
+
+
+def test_pairs_are_written_as_the_option_that_is_read_as_them() -> None:
+    pairs = [
+        LayerPair(12, 6),
+        LayerPair(6, 3, 0.5),
+        LayerPair(9, 4, 1e-5),
+        LayerPair(3, 2, 1 / 3),
+        LayerPair(2, 1, 2.0),
+    ]
+    assert explicit_pairs(pairs_as_option(pairs), CONTEXT) == pairs

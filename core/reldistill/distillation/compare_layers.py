@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from reldistill.distillation.determinism import deterministic_operations
 from reldistill.distillation.locate import locate_teacher
 from reldistill.distillation.plan import make_plan
 from reldistill.distillation.probe import Probe, check_candidates, default_probe_steps
+from reldistill.distillation.probe_evidence import EACH, SETS
 from reldistill.distillation.reporter import Reporter
 from reldistill.distillation.student import write_student
 from reldistill.distillation.text_source import held_out_source, text_source
@@ -75,15 +77,18 @@ def compare_layers(
     teacher = locate_teacher(config.teacher, registry)
     layers = tuple(layers) or tuple(range(1, teacher.layers + 1))
     check_candidates(layers, teacher)
-    if students is not None and students.exists():
-        raise UsageError(f"--students {students}: it is there already", hint="Give a new folder.")
+    if students is not None:
+        _check_new(students)
     source = text_source(config.data, teacher.adapter.name, config.text_column)
     held_out = held_out_source(config.validation, teacher.adapter.name, config.text_column)
     plan = make_plan(replace(config, layers="last"), teacher, source, registry, reporter)
     with deterministic_operations(config.deterministic):
-        corpus = corpus_of(plan, source, reporter, mixing=parse_mixing(config.mixing))
-        other = corpus_of(plan, held_out, reporter) if held_out else None
         steps = config.probe_steps or default_probe_steps(plan.steps)
+        used = steps * config.batch_size + SETS * EACH  # of the Hub; no run follows that could use more
+        corpus = corpus_of(
+            plan, source, reporter, mixing=parse_mixing(config.mixing), at_most=used if source.hub is not None else None
+        )
+        other = corpus_of(plan, held_out, reporter) if held_out else None
         began = time.monotonic()
         probe = Probe(plan, layers, steps, corpus, other, reporter, stop)
         evidence = tuple(probe.run())
@@ -97,3 +102,12 @@ def compare_layers(
             write_student(pupil.student.model, teacher.tokenizer, {"README.md": card}, folders[pupil.layer])
     first = probe.pupils[0].trainer
     return ComparedLayers(plan, evidence, steps, probe.plan.config.batch_size, first.tokens, seconds, folders)
+
+
+def _check_new(folder: Path) -> None:
+    """Raise :class:`UsageError` for a folder that is there or cannot be made, before anything is spent."""
+    if folder.exists():
+        raise UsageError(f"--students {folder}: it is there already", hint="Give a new folder.")
+    above = next(path for path in folder.absolute().parents if path.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise UsageError(f"--students {folder}: nothing can be written below {above}", hint="Give a folder of yours.")

@@ -89,12 +89,12 @@ class Probe:
         self.layers = tuple(layers)
         self._corpus, self._held_out = corpus, held_out
         self._reporter, self.stop = reporter, stop
-        self.teacher = SharedTeacher(make_teacher(self.plan, self.plan.needs, Ranks()))
+        self.teacher = SharedTeacher(make_teacher(self.plan, Ranks()))
         self.pupils = [self._pupil(layer) for layer in layers]
 
     def _pupil(self, layer: int) -> Pupil:
         plan = replace(self.plan, pairs=(LayerPair(layer, self.plan.shape.layers),))
-        student, encoder = make_student(plan, plan.needs, Ranks())
+        student, encoder = make_student(plan, Ranks())
         drawn = random_state(plan.device)
         batches = batches_of(plan, self._corpus, Ranks())
         trainer = make_trainer(plan, self.teacher, encoder, batches, self._reporter, self.stop, Ranks())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reldistill.encoder import PackedTokens
     from reldistill_loader import Corpus, Mixture
 
-__all__ = ["aligned", "held_apart", "losses"]
+__all__ = ["EACH", "SETS", "aligned", "held_apart", "losses"]
 
 SETS = 8
 """Sets of sequences: what they say of two layers apart tells what is chance."""

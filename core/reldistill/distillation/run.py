@@ -175,8 +175,8 @@ def _set_up(
     plan: Plan, corpus: Corpus | Mixture | None, reporter: Reporter, stop: Stop, ranks: Ranks
 ) -> tuple[NewStudent, Trainer]:
     """The whole student, and a trainer of the part of it that the relations reach."""
-    teacher = make_teacher(plan, plan.needs, ranks)
-    started, student = make_student(plan, plan.needs, ranks)
+    teacher = make_teacher(plan, ranks)
+    started, student = make_student(plan, ranks)
     batches = batches_of(plan, corpus, ranks) if corpus else NoBatches()
     return started, make_trainer(plan, teacher, student, batches, reporter, stop, ranks)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["batches_of", "make_student", "make_teacher", "make_trainer"]
 
 
-def make_teacher(plan: Plan, needs: frozenset[str], ranks: Ranks) -> Encoder:
+def make_teacher(plan: Plan, ranks: Ranks) -> Encoder:
     """The teacher up to the plan's highest layer, on the plan's device."""
     adapter, lockstep = plan.teacher.adapter, plan.config.shard_teacher and ranks.size > 1
     unknown = not plan.teacher.provided.source.builtin
@@ -35,7 +35,7 @@ def make_teacher(plan: Plan, needs: frozenset[str], ranks: Ranks) -> Encoder:
         if unknown:
             check_cut(adapter, plan.teacher.config, plan.teacher_layers)
         teacher = load_teacher(
-            weights, plan.teacher.config, adapter, plan.teacher_layers, needs,
+            weights, plan.teacher.config, adapter, plan.teacher_layers, plan.needs,
             dtype=plan.precision, attention=plan.attention, device=torch.device("cpu") if lockstep else plan.device,
         )  # fmt: skip
         if unknown and not lockstep:  # where it is, the teacher is not on its device yet
@@ -47,7 +47,7 @@ def make_teacher(plan: Plan, needs: frozenset[str], ranks: Ranks) -> Encoder:
     return teacher
 
 
-def make_student(plan: Plan, needs: frozenset[str], ranks: Ranks) -> tuple[NewStudent, Encoder]:
+def make_student(plan: Plan, ranks: Ranks) -> tuple[NewStudent, Encoder]:
     """The whole student, and the part of it that the relations reach. Leaves torch's generator where dropout begins."""
     config, adapter = plan.config, plan.teacher.adapter
     unknown = not plan.teacher.provided.source.builtin
@@ -60,7 +60,7 @@ def make_student(plan: Plan, needs: frozenset[str], ranks: Ranks) -> tuple[NewSt
         else:
             started = NewStudent.at_random(plan.student_config, config.seed)
         started.model.to(plan.device)  # type: ignore[arg-type]
-        student = student_encoder(started.model, adapter, plan.student_layers, needs, attention=plan.attention)
+        student = student_encoder(started.model, adapter, plan.student_layers, plan.needs, attention=plan.attention)
         if unknown and not (config.shard_teacher and ranks.size > 1):
             check_states(adapter, student, plan.needs, plan.relation_heads, plan.device, plan.precision)
         if config.compile:
