@@ -15,7 +15,7 @@ from reldistill.errors import UsageError
 __all__ = ["CHOICES", "DistillConfig", "parse_mixing"]
 
 CHOICES = {
-    "init": ("random", "truncate", "skip"),
+    "init": ("random", "embeddings", "truncate", "skip"),
     "precision": ("auto", "fp32", "bf16"),
     "attention": ("auto", "xformers", "flash_attention_2", "native", "sdpa", "eager"),
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -35,9 +35,9 @@ class DistillConfig:
     student_ffn: int | None = option(
         "Width of the student's feed-forward part. (default: 4 × its width)", None, panel="Models"
     )
-    init: Literal["random", "truncate", "skip"] = option(
-        "How the student starts: random, truncate (the teacher's embeddings and first layers) or skip (every second layer, or "
-        "every n-th one); these two need the teacher's widths and heads.",
+    init: Literal["random", "embeddings", "truncate", "skip"] = option(
+        "How the student starts: random, embeddings (the teacher's, of its width), truncate (these and its first layers) or skip "
+        "(these and every second layer, or every n-th one); the last two need the teacher's feed-forward width and heads too.",
         "random",
         panel="Models",
     )

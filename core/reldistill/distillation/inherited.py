@@ -1,16 +1,16 @@
-"""A student made of the teacher's own weights: its embeddings and some of its layers (``--init truncate`` and ``skip``)."""
+"""A student made of the teacher's own weights: its embeddings, alone or with some of its layers (``--init``)."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
+from reldistill.distillation.inherited_embeddings import check_embeddings, with_embeddings
 from reldistill.distillation.student import NewStudent
-from reldistill.encoder.load import model_class, read_what_is_there
+from reldistill.encoder.load import class_without, model_class, read_what_is_there
 from reldistill.errors import UsageError
 from reldistill.registry import blame
 
@@ -25,21 +25,24 @@ __all__ = ["inherited_layers", "inherited_student"]
 SIZES = ("hidden_size", "intermediate_size", "num_attention_heads")
 
 
-def inherited_layers(init: str, teacher: Teacher, config: PretrainedConfig) -> tuple[int, ...]:
-    """The teacher's layers, from 1, that become the student's; none for a random start.
+def inherited_layers(init: str, teacher: Teacher, config: PretrainedConfig) -> tuple[int, ...] | None:
+    """The teacher's layers, from 1, that become the student's, besides its embeddings; None for a random start.
 
-    ``truncate``: the first ones. ``skip``: every second one of the teacher, 2, 4, 6, …, for a student of half its depth,
-    and every n-th one for a student of an n-th of it: as Patient-KD's PKD-Skip picks teacher layers (Sun et al. 2019:
-    2, 4, 6, 8, 10 for a 6-layer student, whose last layer goes with the teacher's last), and as ``--layers uniform`` pairs
-    them. DistilBERT says "one layer out of two" (Sanh et al. 2019, section 3); its script
+    ``embeddings``: no layer. ``truncate``: the first ones. ``skip``: every second one of the teacher, 2, 4, 6, …, for a
+    student of half its depth, and every n-th one for a student of an n-th of it: as Patient-KD's PKD-Skip picks teacher
+    layers (Sun et al. 2019: 2, 4, 6, 8, 10 for a 6-layer student, whose last layer goes with the teacher's last), and as
+    ``--layers uniform`` pairs them. DistilBERT says "one layer out of two" (Sanh et al. 2019, section 3); its script
     ``extract.py`` takes 1, 3, 5, 8, 10, 12 of 12, which is no even spread and is not done here.
 
     Raises:
-        UsageError: the student has another width, feed-forward width or number of heads, or a depth that cannot be had, or
-            layers that cannot stand in for one another: those of ModernBERT have windows or none, and its first has one
-            norm less than the others.
+        UsageError: the student has another width or, where it is to have layers, another feed-forward width or number of
+            heads, or a depth that cannot be had, or layers that cannot stand in for one another: those of ModernBERT have
+            windows or none, and its first has one norm less than the others.
     """
     if init == "random":
+        return None
+    if init == "embeddings":
+        check_embeddings(teacher, config)
         return ()
     _check_sizes(init, teacher, config)
     depth, layers = teacher.layers, int(config.num_hidden_layers)
@@ -62,12 +65,15 @@ def inherited_layers(init: str, teacher: Teacher, config: PretrainedConfig) -> t
 def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequence[int]) -> NewStudent:
     """A student of this configuration whose layers are these of the teacher, ascending, from 1; the rest is the teacher's.
 
-    A pooler that the teacher's files lack, as often on the Hub, is new: seed torch's generator before. The layers that are
+    Without layers it has the teacher's embeddings and is random otherwise. A pooler that the teacher's files lack, as often on
+    the Hub, is new. So seed torch's generator before. The layers that are
     left out are not read, and of the others no second copy is made.
 
     Raises:
         CheckpointError: the teacher's weights cannot be read, lack some, or have other shapes than ``config`` says.
     """
+    if not layers:
+        return with_embeddings(teacher, config)
     whole, adapter = model_class(config), teacher.adapter
     deep = copy.deepcopy(config)
     deep.num_hidden_layers = max(layers)
@@ -77,7 +83,7 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
         names = _layer_names(whole(deep), adapter)
     left_out = [name for layer, name in enumerate(names, 1) if layer not in layers]
     model, lacking = read_what_is_there(
-        _without(whole, left_out), teacher.weights_folder, deep, dtype=torch.float32, may_lack="pooler."
+        class_without(whole, left_out), teacher.weights_folder, deep, dtype=torch.float32, may_lack="pooler."
     )
     for name, layer in zip(names, layers, strict=False):
         model.set_submodule(name, model.get_submodule(names[layer - 1]))
@@ -162,14 +168,3 @@ def _layer_names(model: PreTrainedModel, adapter: TeacherAdapter) -> list[str]:
     """``encoder.layer.0``, …: where the layers lie in a model of the family, by what its adapter says they are."""
     names = {module: name for name, module in model.named_modules()}
     return [names[adapter.projections(model, n).layer] for n in range(1, int(model.config.num_hidden_layers) + 1)]
-
-
-def _without(whole: type[PreTrainedModel], names: Sequence[str]) -> type[PreTrainedModel]:
-    """The class with these modules empty as soon as it is built, so that their weights are not read."""
-
-    def __init__(self: Any, config: PretrainedConfig, *args: Any, **kwargs: Any) -> None:
-        whole.__init__(self, config, *args, **kwargs)
-        for name in names:
-            self.set_submodule(name, nn.Identity())
-
-    return type(whole.__name__, (whole,), {"__init__": __init__})

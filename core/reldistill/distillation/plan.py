@@ -55,7 +55,8 @@ class Plan:
     """What a run will do. ``data_names`` is ``data`` without local folders; ``plugins`` are those it uses, each once;
     ``relation_sources`` says which of them provides a relation.
 
-    ``inherited``: the teacher's layers that the student starts with, in their order; none for a random start.
+    ``inherited``: the teacher's layers that the student starts with, in their order, besides its embeddings; None for a random
+    start.
     ``evidence``: what a probe found, where the strategy of the layers asked for one.
     """
 
@@ -63,7 +64,7 @@ class Plan:
     teacher: Teacher
     shape: StudentShape
     student_config: PretrainedConfig
-    inherited: tuple[int, ...]
+    inherited: tuple[int, ...] | None
     pairs: tuple[LayerPair, ...]
     relations: Mapping[Relation, float]
     relation_heads: int
@@ -102,12 +103,11 @@ class Plan:
 
     @property
     def start_in_words(self) -> str:
-        """``random``, or ``the teacher's embeddings and layers 2, 4, 6``."""
-        if not self.inherited:
+        """``random``, ``the teacher's embeddings``, or ``the teacher's embeddings and layers 2, 4, 6``."""
+        if self.inherited is None:
             return "random"
-        return (
-            f"the teacher's embeddings and layer{'s'[: len(self.inherited) > 1]} {', '.join(map(str, self.inherited))}"
-        )
+        layers = ", ".join(map(str, self.inherited))
+        return "the teacher's embeddings" + (f" and layer{'s'[: len(self.inherited) > 1]} {layers}" if layers else "")
 
     @property
     def relations_in_words(self) -> str:
@@ -162,7 +162,7 @@ class Plan:
             "student_heads": self.shape.attention_heads,
             "student_ffn": self.shape.intermediate_size,
             "init": self.config.init,
-            "inherited_layers": list(self.inherited),
+            "inherited_layers": list(self.inherited or ()),
             "relations": {relation.name: weight for relation, weight in self.relations.items()},
             "relation_heads": self.relation_heads,
             "steps": self.steps,

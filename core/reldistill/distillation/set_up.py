@@ -54,8 +54,8 @@ def make_student(plan: Plan, ranks: Ranks) -> tuple[NewStudent, Encoder]:
     with blame(plan.teacher.provided.source, f"the adapter {adapter.name!r}"):
         if unknown:
             check_cut(adapter, plan.student_config, plan.student_layers)
-        if plan.inherited:
-            torch.manual_seed(config.seed)  # for dropout, and for a pooler that the teacher lacks
+        if plan.inherited is not None:
+            torch.manual_seed(config.seed)  # for dropout, and for what the teacher does not give
             started = inherited_student(plan.teacher, plan.student_config, plan.inherited)
         else:
             started = NewStudent.at_random(plan.student_config, config.seed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import AutoModel, PreTrainedModel
 
 from reldistill.encoder.attention import ATTENTION_BACKENDS
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reldistill.teacher import TeacherAdapter
 
 __all__ = [
+    "class_without",
     "cut_class",
     "encoder_of",
     "load_teacher",
@@ -148,6 +150,17 @@ def encoder_of(
     """The encoder of a model as it is, cut or whole, but for its dropout."""
     use_native_dropout(model)
     return Encoder(model, {layer: adapter.projections(model, layer) for layer in sorted(layers)}, needs)
+
+
+def class_without(whole: type[PreTrainedModel], names: Sequence[str]) -> type[PreTrainedModel]:
+    """The class with these modules empty as soon as it is built, so that their weights are not read."""
+
+    def __init__(self: Any, config: PretrainedConfig, *args: Any, **kwargs: Any) -> None:
+        whole.__init__(self, config, *args, **kwargs)
+        for name in names:
+            self.set_submodule(name, nn.Identity())
+
+    return type(whole.__name__, (whole,), {"__init__": __init__})
 
 
 def cut_class(whole: type[PreTrainedModel], adapter: TeacherAdapter, layers: Sequence[int]) -> type[PreTrainedModel]:

@@ -34,7 +34,7 @@ def student_config(teacher: Teacher, layers: int, **sizes: int) -> Any:
     return teacher.adapter.student_config(config, StudentShape(layers, **shape))
 
 
-def chosen(init: str, teacher: Teacher, layers: int, **sizes: int) -> tuple[int, ...]:
+def chosen(init: str, teacher: Teacher, layers: int, **sizes: int) -> tuple[int, ...] | None:
     return inherited_layers(init, teacher, student_config(teacher, layers, **sizes))
 
 
@@ -50,11 +50,12 @@ def chosen(init: str, teacher: Teacher, layers: int, **sizes: int) -> tuple[int,
         ("skip", 6, 2, (3, 6)),
         ("skip", 6, 1, (6,)),
         ("skip", 6, 6, (1, 2, 3, 4, 5, 6)),
-        ("random", 6, 5, ()),
+        ("embeddings", 6, 9, ()),
+        ("random", 6, 5, None),
     ],
 )
 def test_layers_are_the_first_or_every_nth(
-    teacher: MakeTeacher, init: str, depth: int, layers: int, expected: tuple[int, ...]
+    teacher: MakeTeacher, init: str, depth: int, layers: int, expected: tuple[int, ...] | None
 ) -> None:
     assert chosen(init, located(teacher("bert", layers=depth)), layers) == expected
 
@@ -133,6 +134,7 @@ def test_it_computes_what_the_teacher_without_the_other_layers_computes(
 def test_a_modernbert_keeps_its_first_layers_with_their_windows(teacher: MakeTeacher, tmp_path: Path) -> None:
     folder = teacher("modernbert", layers=5)
     layers = chosen("truncate", located(folder), 4)
+    assert layers
     model = inherited_student(located(folder), student_config(located(folder), 4), layers).model.eval()
     expected: Any = AutoModel.from_pretrained(folder)
     del expected.layers[4:]
