@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -51,9 +51,9 @@ class Found:
     def _scores(self, task: str, model: str) -> dict[int, float]:
         return self._by_seed(f"{task}-{model}", lambda answer: _score(task, answer))
 
-    def mean_score(self, model: str) -> Spread | None:
-        """The mean of all tasks, over the seeds that have all."""
-        of_tasks = [self._scores(task, model) for task in METRICS]
+    def mean_score(self, model: str, tasks: Iterable[str] = METRICS) -> Spread | None:
+        """The mean of the tasks, over the seeds that have all of them."""
+        of_tasks = [self._scores(task, model) for task in tasks]
         whole = [seed for seed in SEEDS if all(seed in scores for scores in of_tasks)]
         return _spread({seed: fmean(scores[seed] for scores in of_tasks) for seed in whole})
 
@@ -61,6 +61,16 @@ class Found:
         """That a student was trained on."""
         spread = _spread(self._by_seed(f"student-{model}", lambda answer: answer.get("last_step", {}).get("tokens", 0)))
         return None if spread is None else spread.mean
+
+    def seconds(self, model: str) -> Spread | None:
+        """That the run of a student took on one core, a probe before it included."""
+        files = [self.results.of(f"student-{model}-s{seed}") for seed in SEEDS]
+        return _spread(dict(enumerate(float(file["seconds"]) for file in files if file)))
+
+    def layers(self, model: str) -> list[int]:
+        """The teacher's layer that a student was taught by, of each seed."""
+        of_seeds = self._by_seed(f"student-{model}", lambda answer: answer["plan"]["layers"][0][0])
+        return [int(layer) for layer in of_seeds.values()]
 
     def is_there(self, model: str) -> bool:
         """Whether anything is known of it: how it was trained, or what it scores on some task."""

@@ -14,14 +14,14 @@ __all__ = ["figures", "relation_lines"]
 
 STUDENTS = {
     "long": "3x192, 8,000 steps",
-    "medium": "3x192, 2,400 steps",
     "distilled": "3x192, 600 steps",
     "minilm-v1": "minilm-v1, its own loss",
     "wide-distilled": "3x384, 600 steps",
+    "wide-embeddings-distilled": "3x384, from embeddings",
     "wide-truncated-distilled": "3x384, from layers",
 }
 
-UNTRAINED = {"wide-truncated-distilled": "wide-distilled"}
+UNTRAINED = {"wide-embeddings-distilled": "wide-distilled", "wide-truncated-distilled": "wide-distilled"}
 """Whose start is that of an untrained student of the same shape, where the own one is something else."""
 
 

@@ -9,23 +9,27 @@ from pathlib import Path
 from studies.miniature.cell import Cell
 from studies.miniature.languages import LANGUAGES
 
-__all__ = ["ABLATIONS", "BUDGET_HOURS", "PROBED", "PROBES", "TASKS", "cells", "folder"]
+__all__ = ["ABLATIONS", "BUDGET_HOURS", "PROBED", "PROBES", "SENSITIVE", "TASKS", "cells", "folder"]
 
 BUDGET_HOURS = 4.0
 """Of this machine, two cores; a cell takes one of them."""
 
 TASKS = ("stsb", "mrpc", "cola")
+SENSITIVE = ("stsb", "cola")
+"""Those that told students apart in question 1, and so are asked from then on; MRPC stayed at the most frequent answer."""
+
 FINE_TUNING = ("--learning-rates", "2e-4", "--epochs", "3", "--batch-size", "32", "--device", "cpu")
 CONFIGS = "configs"
 ENGLISH = "english"
 MULTILINGUAL = "multilingual"
-PROBES = (75, 150, 300, 600)
-"""Steps of the probes."""
+PROBES = (75, 150, 300)
+"""Steps of the probes; of students that begin as the teacher's layers, up to ``PROBED``."""
 
 PROBED = 150
-"""Steps of the probe whose students are fine-tuned."""
+"""Steps of the probe whose students are fine-tuned, and of that by which ``auto`` decides."""
 
 WIDE = ("--student", "3x384")
+UNTRAINED = ("--steps", "0", "--warmup", "0")
 
 ABLATIONS = {
     "without-qq": ("--relations", "kk,vv"),
@@ -72,10 +76,12 @@ def student(name: str, *options: str, seed: int = 0, config: str = ENGLISH) -> C
     )  # fmt: skip
 
 
-def fine_tuned(name: str, *, seed: int = 0, model: str = "", needs: str = "") -> Iterator[Cell]:
-    """A student on each task, once; the seed of the fine-tuning is that of the student."""
+def fine_tuned(
+    name: str, *, tasks: tuple[str, ...] = TASKS, seed: int = 0, model: str = "", needs: str = ""
+) -> Iterator[Cell]:
+    """A student on each of the tasks, once; the seed of the fine-tuning is that of the student."""
     cell = f"{name}-s{seed}"
-    for task in TASKS:
+    for task in tasks:
         yield Cell(
             f"{task}-{cell}",
             minictl(
@@ -86,10 +92,10 @@ def fine_tuned(name: str, *, seed: int = 0, model: str = "", needs: str = "") ->
         )  # fmt: skip
 
 
-def with_tasks(name: str, *options: str, seed: int = 0) -> Iterator[Cell]:
+def with_tasks(name: str, *options: str, tasks: tuple[str, ...] = TASKS, seed: int = 0) -> Iterator[Cell]:
     """A student, and what it scores."""
     yield student(name, *options, seed=seed)
-    yield from fine_tuned(name, seed=seed)
+    yield from fine_tuned(name, tasks=tasks, seed=seed)
 
 
 LONG = student("long", "--steps", "8000", "--warmup", "800", "--validate-every", "1000")
@@ -99,26 +105,26 @@ LONG = student("long", "--steps", "8000", "--warmup", "800", "--validate-every",
 def does_it_help(seed: int) -> Iterator[Cell]:
     """Question 1, from a random start: distilled, untrained, and taught as MiniLM had it."""
     yield from with_tasks("distilled", seed=seed)
-    yield from with_tasks("untrained", "--steps", "0", "--warmup", "0", seed=seed)
+    yield from with_tasks("untrained", *UNTRAINED, seed=seed)
     yield from with_tasks("minilm-v1", "--preset", "minilm-v1", seed=seed)
 
 
-def longer() -> Iterator[Cell]:
-    """Question 1, over tokens: the same student after four and thirteen times as many."""
-    yield from with_tasks("medium", "--steps", "2400", "--warmup", "240", "--validate-every", "400")
-
-
-def wide(seed: int) -> Iterator[Cell]:
+def wide(seed: int, tasks: tuple[str, ...] = TASKS) -> Iterator[Cell]:
     """Question 1, at the teacher's width, where a student can begin as a part of the teacher."""
-    none = ("--steps", "0", "--warmup", "0")
-    yield from with_tasks("wide-truncated", *WIDE, "--init", "truncate", *none, seed=seed)
-    yield from with_tasks("wide-truncated-distilled", *WIDE, "--init", "truncate", seed=seed)
-    yield from with_tasks("wide-distilled", *WIDE, seed=seed)
+    yield from with_tasks("wide-truncated", *WIDE, "--init", "truncate", *UNTRAINED, tasks=tasks, seed=seed)
+    yield from with_tasks("wide-truncated-distilled", *WIDE, "--init", "truncate", tasks=tasks, seed=seed)
 
 
-def wide_untrained(seed: int) -> Iterator[Cell]:
+def wide_at_random(seed: int) -> Iterator[Cell]:
     """Question 1: what width alone brings."""
-    yield from with_tasks("wide-untrained", *WIDE, "--steps", "0", "--warmup", "0", seed=seed)
+    yield from with_tasks("wide-distilled", *WIDE, seed=seed)
+    yield from with_tasks("wide-untrained", *WIDE, *UNTRAINED, seed=seed)
+
+
+def wide_embeddings(seed: int) -> Iterator[Cell]:
+    """Question 1: whether it is the embeddings, or the layers, that a student of little text lacks."""
+    yield from with_tasks("wide-embeddings", *WIDE, "--init", "embeddings", *UNTRAINED, seed=seed)
+    yield from with_tasks("wide-embeddings-distilled", *WIDE, "--init", "embeddings", seed=seed)
 
 
 def teacher() -> Iterator[Cell]:
@@ -142,7 +148,7 @@ def ablation(seed: int) -> Iterator[Cell]:
 def wide_ablation(seed: int) -> Iterator[Cell]:
     """Question 3 by tasks: of students that begin as a part of the teacher, which this budget brings far enough."""
     for name, options in ABLATIONS.items():
-        yield from with_tasks(f"wide-{name}", *WIDE, "--init", "truncate", *options, seed=seed)
+        yield from with_tasks(f"wide-{name}", *WIDE, "--init", "truncate", *options, tasks=SENSITIVE, seed=seed)
 
 
 def heads_and_relations(seed: int) -> Iterator[Cell]:
@@ -154,11 +160,11 @@ def heads_and_relations(seed: int) -> Iterator[Cell]:
 
 def multilingual(seed: int) -> Iterator[Cell]:
     """Question 4: students of XLM-R, one from a random start, one that begins as the lower half of the teacher."""
-    none, wide = ("--steps", "0", "--warmup", "0"), ("--student", "6x384", "--init", "truncate")
+    wide = ("--student", "6x384", "--init", "truncate")
     students = {
-        "xlm-untrained": none,
+        "xlm-untrained": UNTRAINED,
         "xlm-distilled": (),
-        "xlm-truncated": (*wide, *none),
+        "xlm-truncated": (*wide, *UNTRAINED),
         "xlm-truncated-distilled": wide,
     }
     for name, options in students.items():
@@ -200,7 +206,18 @@ def yardstick(seed: int) -> Iterator[Cell]:
     """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
     names = {
         "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
-        "wide": [f"wide-{name}" for name in ("untrained", "distilled", "truncated", "truncated-distilled", *ABLATIONS)],
+        "wide": [
+            f"wide-{name}"
+            for name in (
+                "untrained",
+                "distilled",
+                "embeddings",
+                "embeddings-distilled",
+                "truncated",
+                "truncated-distilled",
+                *ABLATIONS,
+            )
+        ],
     }
     for size, students in names.items():
         yield Cell(
@@ -218,22 +235,36 @@ def yardstick(seed: int) -> Iterator[Cell]:
 def layers(seed: int) -> Iterator[Cell]:
     """Question 2: all layers on one pass of the teacher, for several lengths, and what the students of one of them score."""
     yield from (probe_of_all(steps, seed) for steps in PROBES if steps <= PROBED)
-    students = {layer: f"layers/{PROBED}-s{seed}/layer-{layer:02}" for layer in range(1, 7)}
-    of_layers = [
-        list(fine_tuned(f"layer-{layer}", seed=seed, model=folder, needs=f"layers-{PROBED}-s{seed}"))
-        for layer, folder in students.items()
-    ]
-    for of_task in zip(*of_layers, strict=True):  # one task of all layers before the next
-        yield from of_task
+    for layer in range(1, 7):
+        folder = f"layers/{PROBED}-s{seed}/layer-{layer:02}"
+        yield from fine_tuned(
+            f"layer-{layer}", tasks=("stsb",), seed=seed, model=folder, needs=f"layers-{PROBED}-s{seed}"
+        )
     yield Cell(
         f"one-layer-150-s{seed}",
         minictl(
-            "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", "150", "--candidates",
-            "6", "--seed", str(seed), "--json",
+            "probe",
+            "--config",
+            f"{CONFIGS}/{ENGLISH}.toml",
+            *WIDE,
+            "--init",
+            "truncate",
+            "--probe-steps",
+            "150",
+            "--candidates",
+            "6",
+            "--seed",
+            str(seed),
+            "--json",
         ),
         needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
-    )  # fmt: skip
-    yield probe_of_all(300, seed)
+    )
+
+
+def auto(seed: int) -> Iterator[Cell]:
+    """Question 2: the whole run by the layer that a probe of its own picks, beside the one by ``last`` of question 1."""
+    options = ("--init", "truncate", "--layers", "auto", "--probe-steps", str(PROBED))
+    yield from with_tasks("wide-auto", *WIDE, *options, tasks=SENSITIVE, seed=seed)
 
 
 def probe_of_all(steps: int, seed: int) -> Cell:
@@ -269,20 +300,22 @@ def cells() -> list[Cell]:
         LONG,
         *does_it_help(0),
         *wide(0),
+        *wide_at_random(0),
         *fine_tuned("long"),
         *layers(0),
-        *layers_small(0),
         *ablation(0),
         *corpora(MULTILINGUAL, "xlmr-12x384"),
         *multilingual(0),
         *wide_ablation(0),
-        *wide_untrained(0),
-        *longer(),
+        *wide_embeddings(0),
+        *auto(0),
         *yardstick(0),
+        *xnli(0),
+        *layers_small(0),
         *teacher(),
         *heads_and_relations(0),
-        *xnli(0),
-        *does_it_help(1),
+        *wide(1, SENSITIVE),
+        *auto(1),
         *ablation(1),
     ]
     names = [cell.name for cell in plan]

@@ -8,7 +8,7 @@ from typing import Any
 from studies.miniature.found import METRICS, Found, Spread, measured
 from studies.miniature.languages import LANGUAGES, UNSEEN
 from studies.miniature.notes import not_run, seeds_in_words
-from studies.miniature.plan import ABLATIONS, BUDGET_HOURS, PROBED, PROBES, cells
+from studies.miniature.plan import ABLATIONS, BUDGET_HOURS, PROBED, PROBES, SENSITIVE, cells
 from studies.miniature.rank_correlation import rank_correlation
 
 from reldistill import LayerContext, LayerEvidence
@@ -19,15 +19,16 @@ __all__ = ["TABLES", "choice", "evidence", "probes_of"]
 NONE = "-"
 TASK_NAMES = {"stsb": "STS-B", "mrpc": "MRPC", "cola": "CoLA"}
 LAYERS = range(1, 7)
+LAYERS_TASK = "stsb"
 MAJORITY = 100 * 279 / 408
 """Of the 408 pairs of MRPC's dev set 279 are paraphrases: the accuracy of who always says so."""
 
 QUESTIONS = {
     "1 Does it help?": (
-        "distilled", "untrained", "minilm-v1", "long", "medium", "wide-untrained", "wide-distilled", "wide-truncated",
-        "wide-truncated-distilled", "teacher",
+        "distilled", "untrained", "minilm-v1", "long", "wide-untrained", "wide-distilled", "wide-embeddings",
+        "wide-embeddings-distilled", "wide-truncated", "wide-truncated-distilled", "teacher",
     ),
-    "2 Which layer?": ("layer", "layers", "one"),
+    "2 Which layer?": ("layer", "layers", "one", "wide-auto"),
     "3 Which relations?": ("without", "qk", "wide-without", "wide-qk", "heads", "nine", "yardstick"),
     "4 Several languages": ("xlm", "languages", "retrieval", "xnli"),
 }  # fmt: skip
@@ -50,9 +51,9 @@ def written(spread: Spread | None, digits: int = 1) -> str:
     return spread.written(digits) if spread else NONE
 
 
-def tasks_of(found: Found, model: str) -> list[str]:
+def tasks_of(found: Found, model: str, tasks: Sequence[str] = tuple(METRICS)) -> list[str]:
     """Each task, and the mean."""
-    return [*(written(found.score(task, model)) for task in METRICS), written(found.mean_score(model))]
+    return [*(written(found.score(task, model)) for task in tasks), written(found.mean_score(model, tasks))]
 
 
 def does_it_help(found: Found) -> str:
@@ -61,10 +62,11 @@ def does_it_help(found: Found) -> str:
         "3x192, untrained": "untrained",
         "3x192, distilled, 600 steps": "distilled",
         "3x192, `minilm-v1`, 600 steps": "minilm-v1",
-        "3x192, distilled, 2,400 steps": "medium",
         "3x192, distilled, 8,000 steps": "long",
         "3x384, untrained": "wide-untrained",
         "3x384, distilled, 600 steps": "wide-distilled",
+        "3x384, the teacher's embeddings, undistilled": "wide-embeddings",
+        "3x384, the teacher's embeddings, distilled, 600 steps": "wide-embeddings-distilled",
         "3x384, the teacher's first layers, undistilled": "wide-truncated",
         "3x384, the teacher's first layers, distilled, 600 steps": "wide-truncated-distilled",
     }
@@ -132,14 +134,14 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
     for steps in probes:
         head += [f"{steps} steps: loss kept", "alignment"]
     if with_tasks:
-        head += [f"{steps_in_words(PROBED)}: {TASK_NAMES[task]}" for task in METRICS] + ["mean"]
+        head.append(f"{steps_in_words(PROBED)}: {TASK_NAMES[LAYERS_TASK]}")
     rows = []
     for layer in LAYERS:
         row = [str(layer)]
         for seen in probes.values():
             one = seen[layer - 1]
             row += [NONE if _rose(one) else f"{_loss_kept(one):.3f}", f"{one.mean_alignment:.3f}"]
-        rows.append(row + (tasks_of(found, f"layer-{layer}") if with_tasks else []))
+        rows.append(row + ([written(found.score(LAYERS_TASK, f"layer-{layer}"))] if with_tasks else []))
     said = [table(head, rows), ""]
     longest = max(probes)
     for steps, seen in probes.items():
@@ -151,7 +153,7 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
             words += f" Ranks against {longest} steps: alignment {by_alignment:.2f}, loss kept {by_loss:.2f}."
         said += [words, *(_rise(one) for one in seen if _rose(one))]
     if with_tasks:
-        said += _against_tasks(found, probes)
+        said += _against_the_task(found, probes)
         said += _price(found)
     return "\n".join(said)
 
@@ -182,24 +184,15 @@ def steps_in_words(steps: int) -> str:
     return f"{steps} steps"
 
 
-def _against_tasks(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) -> list[str]:
-    if PROBED not in probes:
+def _against_the_task(found: Found, probes: Mapping[int, Sequence[LayerEvidence]]) -> list[str]:
+    scores = [score.mean for layer in LAYERS if (score := found.score(LAYERS_TASK, f"layer-{layer}"))]
+    if PROBED not in probes or len(scores) != len(LAYERS):
         return []
-    aligned = [_alignment(one) for one in probes[PROBED]]
-    said = []
-    for task, name in TASK_NAMES.items():
-        scores = [found.score(task, f"layer-{layer}") for layer in LAYERS]
-        there = [score.mean for score in scores if score is not None]
-        if len(there) == len(aligned):
-            said.append(f"{name} {rank_correlation(aligned, there):.2f}")
-    means = [found.mean_score(f"layer-{layer}") for layer in LAYERS]
-    whole = [mean.mean for mean in means if mean is not None]
-    if len(whole) == len(aligned):
-        said.append(f"mean {rank_correlation(aligned, whole):.2f}")
+    rank = rank_correlation([_alignment(one) for one in probes[PROBED]], scores)
     return [
-        f"Ranks of alignment against those of the tasks: {', '.join(said)}. Alignment was taken for the measure when "
-        "scores on STS-B had been seen, which is no independent test of it."
-    ] if said else []  # fmt: skip
+        f"Ranks of alignment against those of {TASK_NAMES[LAYERS_TASK]}: {rank:.2f}. Alignment was taken for the measure when "
+        "these scores had been seen, which are no independent test of it."
+    ]
 
 
 def _price(found: Found) -> list[str]:
@@ -211,6 +204,26 @@ def _price(found: Found) -> list[str]:
         f"A probe of 150 steps took {all_of_them:,.0f} s for six layers and {alone:,.0f} s for one: "
         f"{all_of_them / alone:.1f} times, where six runs would take 6."
     ]
+
+
+def auto(found: Found) -> str:
+    """Question 2, whole runs by the layer that a probe picks and by the last one."""
+    rows = []
+    numbers: list[Spread | None] = []
+    for words, model in {"`last` (and `paper`)": "wide-truncated-distilled", "`auto`": "wide-auto"}.items():
+        layers = found.layers(model)
+        seconds = found.seconds(model)
+        rows.append(
+            [
+                words,
+                ", ".join(map(str, layers)) or NONE,
+                written(seconds, 0),
+                *tasks_of(found, model, SENSITIVE),
+            ]
+        )
+        numbers += [seconds, *(found.score(task, model) for task in SENSITIVE)]
+    head = ["layer by", "layer, of each seed", "seconds of the run", *(TASK_NAMES[task] for task in SENSITIVE), "mean"]
+    return under(table(head, rows), seeds_in_words(numbers))
 
 
 def ablation(found: Found) -> str:
@@ -225,11 +238,11 @@ def ablation(found: Found) -> str:
     for words, model in names.items():
         losses = [found.yardstick("small", model, key) for key in ("loss", "qq", "kk", "vv")]
         losses.append(found.yardstick("wide", wides[model], "loss"))
-        rows.append([words, *(written(loss, 3) for loss in losses), *tasks_of(found, wides[model])])
-        numbers += [*losses, *(found.score(task, wides[model]) for task in METRICS)]
+        rows.append([words, *(written(loss, 3) for loss in losses), *tasks_of(found, wides[model], SENSITIVE)])
+        numbers += [*losses, *(found.score(task, wides[model]) for task in SENSITIVE)]
     head = [
-        "trained on", "3x192: loss of qq, kk and vv", "qq", "kk", "vv", "3x384: loss of qq, kk and vv", *TASK_NAMES.values(),
-        "mean",
+        "trained on", "3x192: loss of qq, kk and vv", "qq", "kk", "vv", "3x384: loss of qq, kk and vv",
+        *(TASK_NAMES[task] for task in SENSITIVE), "mean",
     ]  # fmt: skip
     small = {f"3x192 {words}": model for words, model in names.items()}
     large = {f"3x384 {words}": wides[model] for words, model in names.items()}
@@ -376,6 +389,7 @@ TABLES: Mapping[str, Callable[[Found], str]] = {
     "does-it-help": does_it_help,
     "layers": layers,
     "layers-small": layers_small,
+    "auto": auto,
     "ablation": ablation,
     "heads": heads,
     "languages": languages,

@@ -169,9 +169,20 @@ def test_layers_are_ranked_by_how_much_they_are_aligned(answers: Answers) -> Non
     assert "150 steps: `auto` takes layer 4, `paper` and `last` layer 6." in table
     assert "75 steps: `auto` takes layer 1" in table
     assert "Ranks against 150 steps: alignment -0.83, loss kept 1.00." in table
-    assert "STS-B 0.83" in table
+    assert "against those of STS-B: 0.83" in table
     assert "300 s for six layers and 100 s for one: 3.0 times" in table
     assert choice(evidence(answers.found, "layers-150-s0")) == 4
+
+
+def test_whole_runs_by_a_probe_and_by_the_last_layer_stand_side_by_side(answers: Answers) -> None:
+    for model, layers, score in (("wide-truncated-distilled", (6, 6), 44.0), ("wide-auto", (5, 4), 40.0)):
+        for seed, layer in enumerate(layers):
+            answers.student(f"{model}-s{seed}", {0: {"loss": 1.0}}, {"layers": [[layer, 3, 1.0]]})
+            answers.score("stsb", f"{model}-s{seed}", "spearman", score + 2 * seed)
+        answers.score("cola", f"{model}-s0", "matthews", 10.0)
+    table = TABLES["auto"](answers.found)
+    assert row(table, "`last` (and `paper`)") == ["6, 6", "36 ± 0", "45.0 ± 1.0", "10.0", "27.0"]
+    assert row(table, "`auto`") == ["5, 4", "36 ± 0", "41.0 ± 1.0", "10.0", "25.0"]
 
 
 def test_a_layer_whose_loss_rose_has_no_share_and_no_rank_of_it(answers: Answers) -> None:
