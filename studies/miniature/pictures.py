@@ -8,7 +8,7 @@ from docs.pictures.share_curves import Line, share_curves
 from studies.miniature.curves import Validation
 from studies.miniature.found import Found
 from studies.miniature.layer_picture import layer_picture
-from studies.miniature.tables import probes_of
+from studies.miniature.layer_tables import probes_of
 
 __all__ = ["figures", "relation_lines"]
 

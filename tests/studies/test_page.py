@@ -13,11 +13,12 @@ from xml.etree import ElementTree
 import pytest
 from studies.miniature.draw import draw, stale
 from studies.miniature.found import Found
+from studies.miniature.layer_tables import choice, evidence
 from studies.miniature.pictures import figures
 from studies.miniature.plan import cells, folder
 from studies.miniature.rank_correlation import rank_correlation
 from studies.miniature.result_file import Results
-from studies.miniature.tables import TABLES, choice, evidence
+from studies.miniature.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
