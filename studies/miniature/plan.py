@@ -102,11 +102,11 @@ LONG = student("long", "--steps", "8000", "--warmup", "800", "--validate-every",
 """Goes first: it takes more than an hour, beside which the others find place."""
 
 
-def does_it_help(seed: int) -> Iterator[Cell]:
+def does_it_help(seed: int, tasks: tuple[str, ...] = TASKS) -> Iterator[Cell]:
     """Question 1, from a random start: distilled, untrained, and taught as MiniLM had it."""
-    yield from with_tasks("distilled", seed=seed)
-    yield from with_tasks("untrained", *UNTRAINED, seed=seed)
-    yield from with_tasks("minilm-v1", "--preset", "minilm-v1", seed=seed)
+    yield from with_tasks("distilled", tasks=tasks, seed=seed)
+    yield from with_tasks("untrained", *UNTRAINED, tasks=tasks, seed=seed)
+    yield from with_tasks("minilm-v1", "--preset", "minilm-v1", tasks=tasks, seed=seed)
 
 
 def wide(seed: int, tasks: tuple[str, ...] = TASKS) -> Iterator[Cell]:
@@ -202,34 +202,31 @@ def xnli(seed: int) -> Iterator[Cell]:
         )  # fmt: skip
 
 
-def yardstick(seed: int) -> Iterator[Cell]:
+def yardstick(seed: int, size: str) -> Iterator[Cell]:
     """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
-    names = {
+    wide = (
+        "untrained",
+        "distilled",
+        "embeddings",
+        "embeddings-distilled",
+        "truncated",
+        "truncated-distilled",
+        *ABLATIONS,
+    )
+    students = {
         "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
-        "wide": [
-            f"wide-{name}"
-            for name in (
-                "untrained",
-                "distilled",
-                "embeddings",
-                "embeddings-distilled",
-                "truncated",
-                "truncated-distilled",
-                *ABLATIONS,
-            )
-        ],
-    }
-    for size, students in names.items():
-        yield Cell(
-            f"yardstick-{size}-s{seed}",
-            minictl(
-                "measure", "--teacher", "teachers/bert-6x384",
-                *(o for name in students for o in ("--model", f"runs/{name}-s{seed}/student")),
-                "--data", "corpora/english-held-out", "--relations", "qq,kk,vv", "--relation-heads", "48", "--layers", "last",
-                "--max-length", "128", "--sequences", "0", "--device", "cpu", "--json",
-            ),
-            needs=tuple(f"student-{name}-s{seed}" for name in students),
-        )  # fmt: skip
+        "wide": [f"wide-{name}" for name in wide],
+    }[size]
+    yield Cell(
+        f"yardstick-{size}-s{seed}",
+        minictl(
+            "measure", "--teacher", "teachers/bert-6x384",
+            *(o for name in students for o in ("--model", f"runs/{name}-s{seed}/student")),
+            "--data", "corpora/english-held-out", "--relations", "qq,kk,vv", "--relation-heads", "48", "--layers", "last",
+            "--max-length", "128", "--sequences", "0", "--device", "cpu", "--json",
+        ),
+        needs=tuple(f"student-{name}-s{seed}" for name in students),
+    )  # fmt: skip
 
 
 def layers(seed: int) -> Iterator[Cell]:
@@ -309,14 +306,18 @@ def cells() -> list[Cell]:
         *wide_ablation(0),
         *wide_embeddings(0),
         *auto(0),
-        *yardstick(0),
+        *yardstick(0, "wide"),
+        *yardstick(0, "small"),
         *xnli(0),
         *layers_small(0),
-        *teacher(),
         *heads_and_relations(0),
         *wide(1, SENSITIVE),
         *auto(1),
+        *wide_ablation(1),
+        *does_it_help(1, SENSITIVE),
         *ablation(1),
+        *yardstick(1, "small"),
+        *teacher(),
     ]
     names = [cell.name for cell in plan]
     assert len(set(names)) == len(names), "two cells of one name"
