@@ -2,60 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from studies.miniature.found import Found, measured
 from studies.miniature.languages import LANGUAGES, UNSEEN
 from studies.miniature.markdown import NONE, table
 
-__all__ = ["languages", "xnli"]
+__all__ = ["losses", "retrieval", "xnli"]
 
 
-def languages(found: Found) -> str:
-    """Question 4."""
-    loss, retrieval = found.results.of("languages-s0"), found.results.of("retrieval-s0")
-    students = ("xlm-untrained", "xlm-distilled", "xlm-truncated", "xlm-truncated-distilled")
-    shares: dict[tuple[str, str], float] = {}
-    for row in measured(loss["answer"]) if loss else []:
-        language = row["text"].rpartition("/")[2].removesuffix(".txt")
-        shares[row["model"].split("/")[1].rpartition("-s")[0], language] = row["loss"]
-    right: dict[tuple[str, str], float] = {}
-    for folder, of_languages in (retrieval["answer"]["accuracy"] if retrieval else {}).items():
-        model = "teacher" if folder.startswith("teachers/") else folder.split("/")[1].rpartition("-s")[0]
-        right |= {(model, language): value for language, value in of_languages.items()}
-    if not shares and not right:
+STUDENTS = {
+    "xlm-untrained": "6x192 untrained",
+    "xlm-distilled": "6x192 distilled",
+    "xlm-truncated": "6x384 truncated",
+    "xlm-truncated-distilled": "6x384 truncated, distilled",
+}
+
+
+def losses(found: Found) -> str:
+    """Question 4, the relation loss: shares of an untrained student's of the same shape."""
+    result = found.results.of("languages-s0")
+    if result is None:
         return "Not run."
-    rows = []
-    for language in LANGUAGES:
-        rows.append(
-            [
-                language + (" (no text)" if language in UNSEEN else ""),
-                *(_number(shares.get((model, language)), 3) for model in students),
-                *(_number(right.get((model, language)), 1) for model in ("teacher", *students)),
-            ]
-        )
-    for words, chosen in (("mean, with text", set(LANGUAGES) - set(UNSEEN)), ("mean, without", set(UNSEEN))):
-        rows.append(
-            [
-                words,
-                *(_mean(shares, model, chosen, 3) for model in students),
-                *(_mean(right, model, chosen, 1) for model in ("teacher", *students)),
-            ]
-        )
-    short = {"xlm-untrained": "6x192 untrained", "xlm-distilled": "6x192 distilled", "xlm-truncated": "6x384 truncated",
-             "xlm-truncated-distilled": "6x384 truncated, distilled"}  # fmt: skip
-    head = ["language", *(f"loss: {short[model]}" for model in students), "found: teacher"]
-    return table([*head, *(f"found: {short[model]}" for model in students)], rows)
+    shares = {
+        (_student(row["model"]), row["text"].rpartition("/")[2].removesuffix(".txt")): float(row["share"])
+        for row in measured(result["answer"])
+    }
+    names = {model: words for model, words in STUDENTS.items() if model != "xlm-untrained"}
+    return _by_language(shares, names, digits=3)
 
 
-def _number(value: float | None, digits: int) -> str:
-    return NONE if value is None else f"{value:.{digits}f}"
+def retrieval(found: Found) -> str:
+    """Question 4, translations that are found among 500, in percent."""
+    result = found.results.of("retrieval-s0")
+    if result is None:
+        return "Not run."
+    right = {
+        (_student(folder), language): float(value)
+        for folder, of_languages in result["answer"]["accuracy"].items()
+        for language, value in of_languages.items()
+    }
+    return _by_language(right, {"teacher": "the teacher", **STUDENTS}, digits=1)
 
 
-def _mean(values: Mapping[tuple[str, str], float], model: str, chosen: set[str], digits: int) -> str:
-    there = [value for (of, language), value in values.items() if of == model and language in chosen]
-    return _number(sum(there) / len(there) if there else None, digits)
+def _student(folder: str) -> str:
+    return "teacher" if folder.startswith("teachers/") else folder.split("/")[1].rpartition("-s")[0]
+
+
+def _by_language(values: Mapping[tuple[str, str], float], models: Mapping[str, str], digits: int) -> str:
+    """A row for each language that has values, and the means of those with text to train on and those without."""
+    there = [language for language in LANGUAGES if any(of == language for _, of in values)]
+    rows = {language + (" (no text)" if language in UNSEEN else ""): [language] for language in there}
+    rows["mean, with text"] = [language for language in there if language not in UNSEEN]
+    rows["mean, without"] = [language for language in there if language in UNSEEN]
+    return table(
+        ["language", *models.values()],
+        [[words, *(_mean(values, model, chosen, digits) for model in models)] for words, chosen in rows.items()],
+    )
+
+
+def _mean(values: Mapping[tuple[str, str], float], model: str, languages: Sequence[str], digits: int) -> str:
+    there = [values[model, language] for language in languages if (model, language) in values]
+    return f"{fmean(there):.{digits}f}" if there else NONE
 
 
 def xnli(found: Found) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from studies.miniature.budget_table import budget
 from studies.miniature.found import METRICS, Found, Spread
-from studies.miniature.language_tables import languages, xnli
+from studies.miniature.language_tables import losses, retrieval, xnli
 from studies.miniature.layer_tables import auto, layers, layers_small
 from studies.miniature.markdown import NONE, TASK_NAMES, table, tasks_of, under, written
 from studies.miniature.notes import not_run, seeds_in_words
@@ -134,7 +134,8 @@ TABLES: Mapping[str, Callable[[Found], str]] = {
     "auto": auto,
     "ablation": ablation,
     "heads": heads,
-    "languages": languages,
+    "languages": losses,
+    "retrieval": retrieval,
     "xnli": xnli,
     "reference": reference,
     "reference-nine": reference_nine,

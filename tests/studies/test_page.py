@@ -223,8 +223,8 @@ def test_each_result_answers_the_command_that_the_plan_has_now() -> None:
 
 def test_languages_without_text_are_marked_and_their_mean_is_their_own(answers: Answers) -> None:
     rows = [
-        {"model": "runs/xlm-distilled-s0/student", "text": f"texts/ntrex/{language}.txt", "loss": loss}
-        for language, loss in (("en", 1.0), ("de", 3.0), ("zh", 5.0))
+        {"model": "runs/xlm-distilled-s0/student", "text": f"texts/ntrex/{language}.txt", "loss": 9.0, "share": share}
+        for language, share in (("en", 1.0), ("de", 3.0), ("zh", 5.0))
     ]
     answers.put("languages-s0", {"losses": rows})
     accuracy = {
@@ -233,10 +233,13 @@ def test_languages_without_text_are_marked_and_their_mean_is_their_own(answers: 
     }
     answers.put("retrieval-s0", {"lines": 500, "accuracy": accuracy})
     table = TABLES["languages"](answers.found)
-    assert row(table, "zh (no text)")[1::3][:1] == ["5.000"]
-    assert row(table, "mean, with text")[1] == "2.000"
-    assert row(table, "mean, without")[1] == "5.000"
-    assert row(table, "de")[4:7] == ["90.0", "-", "10.0"]
+    assert row(table, "zh (no text)") == ["5.000", "-", "-"]
+    assert row(table, "mean, with text") == ["2.000", "-", "-"]
+    assert row(table, "mean, without") == ["5.000", "-", "-"]
+    table = TABLES["retrieval"](answers.found)
+    assert row(table, "de") == ["90.0", "-", "10.0", "-", "-"]
+    assert row(table, "mean, without") == ["80.0", "-", "4.0", "-", "-"]
+    assert "| en |" not in table
 
 
 def test_reference_losses_are_shares_of_the_start(answers: Answers) -> None:

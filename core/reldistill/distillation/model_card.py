@@ -116,12 +116,8 @@ def _training_rows(plan: Plan, data_sha256: str | None, tokens: int) -> list[tup
 def _origin_of_tensors(plan: Plan, student: NewStudent) -> str:
     """What is trained, the teacher's, and random."""
     if not plan.steps and not plan.inherited:
-        kept = (
-            "all its tensors are"
-            if plan.inherited is None
-            else f"it has {plan.start_in_words}, and all other tensors are"
-        )
-        return f"Nothing was trained: {kept} random, of seed {plan.config.seed}."
+        but = "" if plan.inherited is None else " but the teacher's embeddings"
+        return f"Nothing was trained: all its tensors{but} are random, of seed {plan.config.seed}."
     if not plan.steps:
         said = f"Nothing was trained: it is {plan.start_in_words}, unchanged."
         if student.random:

@@ -103,11 +103,13 @@ class Plan:
 
     @property
     def start_in_words(self) -> str:
-        """``random``, ``the teacher's embeddings``, or ``the teacher's embeddings and layers 2, 4, 6``."""
+        """``random``, ``the teacher's embeddings, random layers``, or ``the teacher's embeddings and layers 2, 4, 6``."""
         if self.inherited is None:
             return "random"
+        if not self.inherited:
+            return "the teacher's embeddings, random layers"
         layers = ", ".join(map(str, self.inherited))
-        return "the teacher's embeddings" + (f" and layer{'s'[: len(self.inherited) > 1]} {layers}" if layers else "")
+        return f"the teacher's embeddings and layer{'s'[: len(self.inherited) > 1]} {layers}"
 
     @property
     def relations_in_words(self) -> str:

@@ -69,8 +69,8 @@ def test_a_run_starts_from_them_and_trains_them(teacher: MakeTeacher, text: Path
     theirs = load_file(folder / "model.safetensors")[name]
     assert torch.equal(load_file(untrained.student / "model.safetensors")[name], theirs)
     card = (untrained.student / "README.md").read_text()
-    assert "it has the teacher's embeddings, and all other tensors are random, of seed 0." in card
-    assert "| Start | the teacher's embeddings, seed 0 |" in card
+    assert "Nothing was trained: all its tensors but the teacher's embeddings are random, of seed 0." in card
+    assert "| Start | the teacher's embeddings, random layers, seed 0 |" in card
 
     options: dict[str, Any] = {"steps": 30, "learning_rate": 2e-3, "validation": (str(held_out),)}
     trained = run(configure(folder, text, output=str(here / "run"), **OTHER_HEADS, **options))
