@@ -45,6 +45,16 @@ def test_its_layers_are_found_by_its_adapter(
     assert AutoModel.from_pretrained(student).config.n_layers == 2
 
 
+def test_its_embeddings_are_found_too(distilbert: Path, here: Path, tmp_path: Path) -> None:
+    with PluginFolder(tmp_path / "plugins") as plugins:
+        plugins.add("distilbert", DISTILBERT)
+        student = run(baseline(distilbert, init="embeddings", student_heads=2, student_ffn=48)).student
+    theirs, ours = load_file(distilbert / "model.safetensors"), load_file(student / "model.safetensors")
+    same = {name for name in ours if ours[name].shape == theirs[name].shape and torch.equal(ours[name], theirs[name])}
+    matrices = {name for name in same if ours[name].dim() == 2}
+    assert matrices == {"embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"}
+
+
 def test_another_feed_forward_width_is_refused_whatever_the_configuration_calls_it(
     distilbert: Path, here: Path, tmp_path: Path
 ) -> None:
