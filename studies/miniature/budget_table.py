@@ -11,7 +11,7 @@ __all__ = ["budget"]
 QUESTIONS = {
     "1 Does it help?": (
         "distilled", "untrained", "minilm-v1", "long", "wide-untrained", "wide-distilled", "wide-embeddings",
-        "wide-embeddings-distilled", "wide-truncated", "wide-truncated-distilled", "teacher",
+        "wide-embeddings-distilled", "wide-truncated", "wide-truncated-distilled", "wide-truncated-low-rate", "teacher",
     ),
     "2 Which layer?": ("layer", "layers", "one", "wide-auto"),
     "3 Which relations?": ("without", "qk", "wide-without", "wide-qk", "heads", "nine", "yardstick"),

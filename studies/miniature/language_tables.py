@@ -18,17 +18,16 @@ STUDENTS = {
     "xlm-distilled": "6x192 distilled",
     "xlm-truncated": "6x384 truncated",
     "xlm-truncated-distilled": "6x384 truncated, distilled",
+    "xlm-truncated-low-rate": "the same at 2·10⁻⁴",
 }
 
 
 def losses(found: Found) -> str:
     """Question 4, the relation loss: shares of an untrained student's of the same shape."""
-    result = found.results.of("languages-s0")
-    if result is None:
-        return "Not run."
     shares = {
         (_student(row["model"]), row["text"].rpartition("/")[2].removesuffix(".txt")): float(row["share"])
-        for row in measured(result["answer"])
+        for answer in _answers(found, "languages")
+        for row in measured(answer)
     }
     names = {model: words for model, words in STUDENTS.items() if model != "xlm-untrained"}
     return _by_language(shares, names, digits=3)
@@ -36,15 +35,18 @@ def losses(found: Found) -> str:
 
 def retrieval(found: Found) -> str:
     """Question 4, translations that are found among 500, in percent."""
-    result = found.results.of("retrieval-s0")
-    if result is None:
-        return "Not run."
     right = {
         (_student(folder), language): float(value)
-        for folder, of_languages in result["answer"]["accuracy"].items()
+        for answer in _answers(found, "retrieval")
+        for folder, of_languages in answer["accuracy"].items()
         for language, value in of_languages.items()
     }
     return _by_language(right, {"teacher": "the teacher", **STUDENTS}, digits=1)
+
+
+def _answers(found: Found, name: str) -> list[Any]:
+    files = [found.results.of(f"{name}{students}-s0") for students in ("", "-low-rate")]
+    return [file["answer"] for file in files if file]
 
 
 def _student(folder: str) -> str:
@@ -53,6 +55,8 @@ def _student(folder: str) -> str:
 
 def _by_language(values: Mapping[tuple[str, str], float], models: Mapping[str, str], digits: int) -> str:
     """A row for each language that has values, and the means of those with text to train on and those without."""
+    if not values:
+        return "Not run."
     there = [language for language in LANGUAGES if any(of == language for _, of in values)]
     rows = {language + (" (no text)" if language in UNSEEN else ""): [language] for language in there}
     rows["mean, with text"] = [language for language in there if language not in UNSEEN]

@@ -19,9 +19,12 @@ STUDENTS = {
     "wide-distilled": "3x384, 600 steps",
     "wide-embeddings-distilled": "3x384, from embeddings",
     "wide-truncated-distilled": "3x384, from layers",
+    "wide-truncated-low-rate": "the same at 2e-4",
 }
 
-UNTRAINED = {"wide-embeddings-distilled": "wide-distilled", "wide-truncated-distilled": "wide-distilled"}
+UNTRAINED = dict.fromkeys(
+    ("wide-embeddings-distilled", "wide-truncated-distilled", "wide-truncated-low-rate"), "wide-distilled"
+)
 """Whose start is that of an untrained student of the same shape, where the own one is something else."""
 
 

@@ -29,6 +29,7 @@ PROBED = 150
 """Steps of the probe whose students are fine-tuned, and of that by which ``auto`` decides."""
 
 WIDE = ("--student", "3x384")
+LOWER_HALF = ("--student", "6x384", "--init", "truncate")
 UNTRAINED = ("--steps", "0", "--warmup", "0")
 
 ABLATIONS = {
@@ -160,31 +161,39 @@ def heads_and_relations(seed: int) -> Iterator[Cell]:
 
 def multilingual(seed: int) -> Iterator[Cell]:
     """Question 4: students of XLM-R, one from a random start, one that begins as the lower half of the teacher."""
-    wide = ("--student", "6x384", "--init", "truncate")
     students = {
         "xlm-untrained": UNTRAINED,
         "xlm-distilled": (),
-        "xlm-truncated": (*wide, *UNTRAINED),
-        "xlm-truncated-distilled": wide,
+        "xlm-truncated": (*LOWER_HALF, *UNTRAINED),
+        "xlm-truncated-distilled": LOWER_HALF,
     }
     for name, options in students.items():
         yield student(name, *options, seed=seed, config=MULTILINGUAL)
-    folders = {name: f"runs/{name}-s{seed}/student" for name in students}
-    made = tuple(f"student-{name}-s{seed}" for name in students)
+    yield from by_language("", list(students), seed, "teachers/xlmr-12x384")
+
+
+def by_language(name: str, students: list[str], seed: int, *others: str) -> Iterator[Cell]:
+    """Question 4: students by each language; ``others`` too are asked for translations."""
+    folders = [f"runs/{student}-s{seed}/student" for student in students]
+    made = tuple(f"student-{student}-s{seed}" for student in students)
     texts = [text for language in LANGUAGES for text in ("--data", f"texts/ntrex/{language}.txt")]
     yield Cell(
-        f"languages-s{seed}",
+        f"languages{name}-s{seed}",
         minictl(
-            "measure", "--teacher", "teachers/xlmr-12x384", *(o for folder in folders.values() for o in ("--model", folder)),
-            *texts, "--relation-heads", "48", "--layers", "last", "--max-length", "128", "--device", "cpu", "--json",
+            "measure", "--teacher", "teachers/xlmr-12x384", *(o for folder in folders for o in ("--model", folder)), *texts,
+            "--relation-heads", "48", "--layers", "last", "--max-length", "128", "--device", "cpu", "--json",
         ),
         needs=(*made, f"texts-{MULTILINGUAL}"),
     )  # fmt: skip
-    yield Cell(
-        f"retrieval-s{seed}",
-        module("retrieval", "teachers/xlmr-12x384", *folders.values(), "--max-length", "128"),
-        needs=made,
-    )
+    yield Cell(f"retrieval{name}-s{seed}", module("retrieval", *others, *folders, "--max-length", "128"), needs=made)
+
+
+def low_rate(seed: int) -> Iterator[Cell]:
+    """Questions 1 and 4: students that begin as the teacher's layers, at a tenth of the rate, which may keep what they know."""
+    slowly = ("--learning-rate", "2e-4")
+    yield student("xlm-truncated-low-rate", *LOWER_HALF, *slowly, seed=seed, config=MULTILINGUAL)
+    yield from by_language("-low-rate", ["xlm-truncated-low-rate"], seed)
+    yield from with_tasks("wide-truncated-low-rate", *WIDE, "--init", "truncate", *slowly, seed=seed)
 
 
 def xnli(seed: int) -> Iterator[Cell]:
@@ -305,6 +314,7 @@ def cells() -> list[Cell]:
         *multilingual(0),
         *wide_ablation(0),
         *wide_embeddings(0),
+        *low_rate(0),
         *auto(0),
         *yardstick(0, "wide"),
         *yardstick(0, "small"),

@@ -31,6 +31,7 @@ def does_it_help(found: Found) -> str:
         "3x384, the teacher's embeddings, distilled, 600 steps": "wide-embeddings-distilled",
         "3x384, the teacher's first layers, undistilled": "wide-truncated",
         "3x384, the teacher's first layers, distilled, 600 steps": "wide-truncated-distilled",
+        "3x384, the teacher's first layers, distilled, 600 steps at 2·10⁻⁴": "wide-truncated-low-rate",
     }
     rows = [
         ["always the most frequent answer", NONE, NONE, NONE, "0.0", f"{MAJORITY:.1f}", "0.0", f"{MAJORITY / 3:.1f}"]
