@@ -22,20 +22,24 @@ from studies.miniature.result_file import Results
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[1] / "benchmarks" / "results"
 STUDY = FOLDER.parents[1] / "studies" / "miniature" / "results"
+REFERENCE = {"reference-curves.svg": "long", "nine-curves.svg": "nine-relations"}
 
 
 def drawn() -> dict[str, str]:
     """File name -> its SVG."""
+    study = Found(Results(STUDY))
     return {
         "data-flow.svg": data_flow(),
         "relation-heads.svg": relation_heads(),
         "demo-curves.svg": demo_curves(RESULTS / "demo_metrics.jsonl"),
         "throughput.svg": throughput(RESULTS),
         "parts.svg": parts(),
-        "reference-curves.svg": share_curves(
-            "held-out loss of each relation, as a share of that at the start",
-            relation_lines(Found(Results(STUDY)).curve("long")),
-        ),
+        **{
+            name: share_curves(
+                "held-out loss of each relation, as a share of that at the start", relation_lines(study.curve(student))
+            )
+            for name, student in REFERENCE.items()
+        },
     }
 
 

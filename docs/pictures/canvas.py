@@ -35,6 +35,7 @@ STYLE = "\n".join(
         ".tint { fill-opacity: .18; }",
         ".deep { fill-opacity: .45; }",
         ".curve { fill: none; stroke-width: 2; stroke-linejoin: round; }",
+        ".dashed { stroke-dasharray: 7 4; }",
     ]
 )
 
@@ -81,11 +82,10 @@ class Canvas:
         """A straight line."""
         self.parts.append(f'<line class="{kind}" x1="{x0:g}" y1="{y0:g}" x2="{x1:g}" y2="{y1:g}"/>')
 
-    def curve(self, points: list[tuple[float, float]], color: int) -> None:
+    def curve(self, points: list[tuple[float, float]], color: int, *, dashed: bool = False) -> None:
         """A line through the points, in a colour of the palette."""
-        self.parts.append(
-            f'<polyline class="curve s{color}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
-        )
+        kind = f"curve s{color}{' dashed' if dashed else ''}"
+        self.parts.append(f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>')
 
     def dot(self, x: float, y: float, color: int) -> None:
         """A filled circle, in a colour of the palette."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import log10
 
 from docs.pictures.canvas import Canvas
+from docs.pictures.label_heights import label_heights
 
 from reldistill.report.style import LIGHT
 from reldistill.report.ticks import log_ticks, tick_label
@@ -14,8 +15,6 @@ from reldistill.report.ticks import log_ticks, tick_label
 __all__ = ["Line", "share_curves"]
 
 LEFT, RIGHT, TOP, BOTTOM = 60, 480, 56, 330
-APART = 17
-"""Units between two labels at the right."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Line:
 
 
 def share_curves(title: str, lines: Sequence[Line]) -> str:
-    """A curve a line, tokens on a scale of powers of ten, shares from 0 to 1."""
+    """A curve a line, tokens on a scale of powers of ten, shares from 0 to 1; dashed where a colour serves a second time."""
     tokens = [point[0] for line in lines for point in line.points]
     low, high = min(tokens), max(tokens)
     said = " ".join(
@@ -51,13 +50,12 @@ def share_curves(title: str, lines: Sequence[Line]) -> str:
         canvas.line(x, BOTTOM, x, BOTTOM + 5)
         canvas.text(x, BOTTOM + 22, tick_label(mark), size=13, kind="faint")
     canvas.text((LEFT + RIGHT) / 2, BOTTOM + 46, "tokens trained on", size=13, kind="faint")
-    below = 0.0
-    for number, line in sorted(enumerate(lines), key=lambda each: at(each[1].points[-1])[1]):
+    heights = label_heights([at(line.points[-1])[1] + 4 for line in lines])
+    for number, (line, height) in enumerate(zip(lines, heights, strict=True)):
         color = number % len(LIGHT)
         points = [at(point) for point in line.points]
-        canvas.curve(points, color)
+        canvas.curve(points, color, dashed=number >= len(LIGHT))
         for x, y in points:
             canvas.dot(x, y, color)
-        below = max(points[-1][1] + 4, below + APART)
-        canvas.text(max(RIGHT, points[-1][0]) + 10, below, line.label, size=14, anchor="start", kind=f"f{color}")
+        canvas.text(max(RIGHT, points[-1][0]) + 10, height, line.label, size=14, anchor="start", kind=f"f{color}")
     return canvas.svg()

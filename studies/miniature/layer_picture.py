@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from docs.pictures.canvas import Canvas
+from docs.pictures.label_heights import label_heights
 
 from reldistill import LayerEvidence
 from reldistill.report.style import LIGHT
@@ -13,8 +14,6 @@ from reldistill.report.ticks import linear_ticks, tick_label
 __all__ = ["layer_picture"]
 
 LEFT, RIGHT, TOP, BOTTOM = 60, 480, 56, 330
-APART = 17
-"""Units between two labels at the right."""
 
 
 def layer_picture(probes: Mapping[int, Sequence[LayerEvidence]]) -> str:
@@ -45,12 +44,11 @@ def layer_picture(probes: Mapping[int, Sequence[LayerEvidence]]) -> str:
         canvas.line(x, BOTTOM, x, BOTTOM + 5)
         canvas.text(x, BOTTOM + 22, str(layer), size=13, kind="faint")
     canvas.text((LEFT + RIGHT) / 2, BOTTOM + 46, "layer of the teacher", size=13, kind="faint")
-    below = 0.0
-    for number, (steps, found) in sorted(enumerate(probes.items()), key=lambda each: -each[1][1][-1].mean_alignment):
+    heights = label_heights([at(last, found[-1].mean_alignment)[1] + 4 for found in probes.values()])
+    for number, ((steps, found), height) in enumerate(zip(probes.items(), heights, strict=True)):
         points = [at(one.teacher_layer, one.mean_alignment) for one in found]
         canvas.curve(points, number % len(LIGHT))
         for x, y in points:
             canvas.dot(x, y, number % len(LIGHT))
-        below = max(points[-1][1] + 4, below + APART)
-        canvas.text(RIGHT + 10, below, f"{steps} steps", size=14, anchor="start", kind=f"f{number % len(LIGHT)}")
+        canvas.text(RIGHT + 10, height, f"{steps} steps", size=14, anchor="start", kind=f"f{number % len(LIGHT)}")
     return canvas.svg()
