@@ -76,7 +76,7 @@ def _layers(found: Found, name: str, *, with_tasks: bool) -> str:
         said += [words, *(_rise(one) for one in seen if _rose(one))]
     if with_tasks:
         said += _against_the_task(found, probes)
-        said += _price(found)
+    said += _price(found, name)
     return "\n".join(said)
 
 
@@ -117,13 +117,13 @@ def _against_the_task(found: Found, probes: Mapping[int, Sequence[LayerEvidence]
     ]
 
 
-def _price(found: Found) -> list[str]:
-    six, one = (found.results.of(name) for name in ("layers-150-s0", "one-layer-150-s0"))
+def _price(found: Found, name: str) -> list[str]:
+    six, one = (found.results.of(f"{cell}-{PROBED}-s0") for cell in (name, name.replace("layers", "one-layer")))
     if six is None or one is None:
         return []
     all_of_them, alone = six["answer"]["seconds"], one["answer"]["seconds"]
     return [
-        f"A probe of 150 steps took {all_of_them:,.0f} s for six layers and {alone:,.0f} s for one: "
+        f"A probe of {PROBED} steps took {all_of_them:,.0f} s for six layers and {alone:,.0f} s for one: "
         f"{all_of_them / alone:.1f} times, where six runs would take 6."
     ]
 

@@ -240,30 +240,32 @@ def yardstick(seed: int, size: str) -> Iterator[Cell]:
 
 def layers(seed: int) -> Iterator[Cell]:
     """Question 2: all layers on one pass of the teacher, for several lengths, and what the students of one of them score."""
-    yield from (probe_of_all(steps, seed) for steps in PROBES if steps <= PROBED)
+    from_layers = (*WIDE, "--init", "truncate")
+    for steps in PROBES:
+        if steps <= PROBED:
+            kept = f"layers/{steps}-s{seed}" if steps == PROBED else ""
+            yield probe(f"layers-{steps}", *from_layers, "--probe-steps", str(steps), seed=seed, kept=kept)
+    yield probe(f"one-layer-{PROBED}", *from_layers, "--probe-steps", str(PROBED), "--candidates", "6", seed=seed)
     for layer in range(1, 7):
-        folder = f"layers/{PROBED}-s{seed}/layer-{layer:02}"
-        yield from fine_tuned(
-            f"layer-{layer}", tasks=("stsb",), seed=seed, model=folder, needs=f"layers-{PROBED}-s{seed}"
-        )
-    yield Cell(
-        f"one-layer-150-s{seed}",
-        minictl(
-            "probe",
-            "--config",
-            f"{CONFIGS}/{ENGLISH}.toml",
-            *WIDE,
-            "--init",
-            "truncate",
-            "--probe-steps",
-            "150",
-            "--candidates",
-            "6",
-            "--seed",
-            str(seed),
-            "--json",
-        ),
+        folder, made_by = f"layers/{PROBED}-s{seed}/layer-{layer:02}", f"layers-{PROBED}-s{seed}"
+        yield from fine_tuned(f"layer-{layer}", tasks=("stsb",), seed=seed, model=folder, needs=made_by)
+
+
+def layers_small(seed: int) -> Iterator[Cell]:
+    """Question 2, of students from a random start."""
+    for steps in PROBES:
+        yield probe(f"layers-small-{steps}", "--probe-steps", str(steps), seed=seed)
+    yield probe(f"one-layer-small-{PROBED}", "--probe-steps", str(PROBED), "--candidates", "6", seed=seed)
+
+
+def probe(name: str, *options: str, seed: int, kept: str = "") -> Cell:
+    """``kept``: where the students of it go."""
+    students = ("--students", kept) if kept else ()
+    return Cell(
+        f"{name}-s{seed}",
+        minictl("probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *options, "--seed", str(seed), *students, "--json"),
         needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
+        makes=kept,
     )
 
 
@@ -271,32 +273,6 @@ def auto(seed: int) -> Iterator[Cell]:
     """Question 2: the whole run by the layer that a probe of its own picks, beside the one by ``last`` of question 1."""
     options = ("--init", "truncate", "--layers", "auto", "--probe-steps", str(PROBED))
     yield from with_tasks("wide-auto", *WIDE, *options, tasks=SENSITIVE, seed=seed)
-
-
-def probe_of_all(steps: int, seed: int) -> Cell:
-    """Of students that begin as the teacher's first layers."""
-    kept = ("--students", f"layers/{steps}-s{seed}") if steps == PROBED else ()
-    return Cell(
-        f"layers-{steps}-s{seed}",
-        minictl(
-            "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", *WIDE, "--init", "truncate", "--probe-steps", str(steps),
-            "--seed", str(seed), *kept, "--json",
-        ),
-        needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
-        makes=f"layers/{steps}-s{seed}" if kept else "",
-    )  # fmt: skip
-
-
-def layers_small(seed: int) -> Iterator[Cell]:
-    """Question 2, of students from a random start."""
-    for steps in PROBES:
-        yield Cell(
-            f"layers-small-{steps}-s{seed}",
-            minictl(
-                "probe", "--config", f"{CONFIGS}/{ENGLISH}.toml", "--probe-steps", str(steps), "--seed", str(seed), "--json",
-            ),
-            needs=(f"corpus-{ENGLISH}", f"corpus-{ENGLISH}-held-out"),
-        )  # fmt: skip
 
 
 def cells() -> list[Cell]:
