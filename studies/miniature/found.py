@@ -62,11 +62,6 @@ class Found:
         spread = _spread(self._by_seed(f"student-{model}", lambda answer: answer.get("last_step", {}).get("tokens", 0)))
         return None if spread is None else spread.mean
 
-    def seconds(self, model: str) -> Spread | None:
-        """That the run of a student took on one core, a probe before it included."""
-        files = [self.results.of(f"student-{model}-s{seed}") for seed in SEEDS]
-        return _spread(dict(enumerate(float(file["seconds"]) for file in files if file)))
-
     def layers(self, model: str) -> list[int]:
         """The teacher's layer that a student was taught by, of each seed."""
         of_seeds = self._by_seed(f"student-{model}", lambda answer: answer["plan"]["layers"][0][0])

@@ -16,6 +16,7 @@ from reldistill_plugins.layers import Auto
 __all__ = ["auto", "choice", "evidence", "layers", "layers_small", "probes_of"]
 
 LAYERS = range(1, 7)
+LAST = "wide-truncated-distilled"
 TASK = "stsb"
 """What the students of a probe are fine-tuned on."""
 
@@ -132,17 +133,15 @@ def auto(found: Found) -> str:
     """Question 2, whole runs by the layer that a probe picks and by the last one."""
     rows = []
     numbers: list[Spread | None] = []
-    for words, model in {"`last` (and `paper`)": "wide-truncated-distilled", "`auto`": "wide-auto"}.items():
-        layers = found.layers(model)
-        seconds = found.seconds(model)
-        rows.append(
-            [
-                words,
-                ", ".join(map(str, layers)) or NONE,
-                written(seconds, 0),
-                *tasks_of(found, model, SENSITIVE),
-            ]
-        )
-        numbers += [seconds, *(found.score(task, model) for task in SENSITIVE)]
-    head = ["layer by", "layer, of each seed", "seconds of the run", *(TASK_NAMES[task] for task in SENSITIVE), "mean"]
-    return under(table(head, rows), seeds_in_words(numbers))
+    for words, model in {"`last` (and `paper`)": LAST, "`auto`": "wide-auto"}.items():
+        layers = ", ".join(map(str, found.layers(model)))
+        rows.append([words, layers or NONE, *tasks_of(found, model, SENSITIVE)])
+        numbers += [found.score(task, model) for task in SENSITIVE]
+    head = ["layer by", "layer, of each seed", *(TASK_NAMES[task] for task in SENSITIVE), "mean"]
+    before, run = found.results.of(f"layers-{PROBED}-s0"), found.results.of(f"student-{LAST}-s0")
+    price = (
+        f"The probe takes {before['seconds']:,.0f} s before it, the run by `last` {run['seconds']:,.0f} s."
+        if before and run
+        else ""
+    )
+    return under(table(head, rows), seeds_in_words(numbers), price)
