@@ -45,17 +45,23 @@ class Found:
     results: Results
 
     def score(self, task: str, model: str) -> Spread | None:
-        """What it scores on dev, over seeds."""
+        """What it scores on dev, over seeds of the student and of its fine-tuning."""
         return _spread(self._scores(task, model))
 
-    def _scores(self, task: str, model: str) -> dict[int, float]:
-        return self._by_seed(f"{task}-{model}", lambda answer: _score(task, answer))
+    def _scores(self, task: str, model: str) -> dict[tuple[int, int], float]:
+        """By the seed of the student and the number of the fine-tuning."""
+        scores: dict[tuple[int, int], float] = {}
+        for seed in SEEDS:
+            files = (self.results.of(f"{task}-{model}{more}-s{seed}") for more in ("", "-again"))
+            values = [value for file in files if file for value in _values(task, file["answer"])]
+            scores |= {(seed, number): value for number, value in enumerate(values)}
+        return scores
 
     def mean_score(self, model: str, tasks: Iterable[str] = METRICS) -> Spread | None:
         """The mean of the tasks, over the seeds that have all of them."""
         of_tasks = [self._scores(task, model) for task in tasks]
-        whole = [seed for seed in SEEDS if all(seed in scores for scores in of_tasks)]
-        return _spread({seed: fmean(scores[seed] for scores in of_tasks) for seed in whole})
+        whole = [seeds for seeds in of_tasks[0] if all(seeds in scores for scores in of_tasks)]
+        return _spread({seeds: fmean(scores[seeds] for scores in of_tasks) for seeds in whole})
 
     def tokens(self, model: str) -> float | None:
         """That a student was trained on."""
@@ -116,7 +122,7 @@ class Found:
         return values
 
 
-def _spread(by_seed: Mapping[int, float]) -> Spread | None:
+def _spread(by_seed: Mapping[Any, float]) -> Spread | None:
     return Spread(tuple(by_seed.values())) if by_seed else None
 
 
@@ -131,10 +137,9 @@ def measured(answer: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _score(task: str, answer: Any) -> float:
+def _values(task: str, answer: Any) -> list[float]:
     (result,) = answer["results"]
-    (value,) = result["scores"]["dev"][METRICS[task]]["values"]
-    return float(value)
+    return [float(value) for value in result["scores"]["dev"][METRICS[task]]["values"]]
 
 
 def _model_of(folder: str) -> str:

@@ -85,12 +85,25 @@ def fine_tuned(
     for task in tasks:
         yield Cell(
             f"{task}-{cell}",
-            minictl(
-                "eval", task, "--model", model or f"runs/{cell}/student", "--data-dir", "data/glue", *FINE_TUNING,
-                "--seeds", str(seed), "--output", f"eval/{cell}", "--json",
-            ),
+            evaluated(task, model or f"runs/{cell}/student", str(seed), f"eval/{cell}"),
             needs=(needs or f"student-{cell}",),
-        )  # fmt: skip
+        )
+
+
+def again(seed: int, *names: str) -> Iterator[Cell]:
+    """The same students fine-tuned from two more seeds: what chance does to a score besides the rows of the dev set."""
+    for task in SENSITIVE:
+        for name in names:
+            model, seeds = f"runs/{name}-s{seed}/student", f"{seed + 1},{seed + 2}"
+            command = evaluated(task, model, seeds, f"eval/{name}-again-s{seed}")
+            yield Cell(f"{task}-{name}-again-s{seed}", command, needs=(f"student-{name}-s{seed}",))
+
+
+def evaluated(task: str, model: str, seeds: str, output: str) -> tuple[str, ...]:
+    """``minictl eval`` of a task of GLUE."""
+    return minictl(
+        "eval", task, "--model", model, "--data-dir", "data/glue", *FINE_TUNING, "--seeds", seeds, "--output", output, "--json"
+    )  # fmt: skip
 
 
 def with_tasks(name: str, *options: str, tasks: tuple[str, ...] = TASKS, seed: int = 0) -> Iterator[Cell]:
@@ -294,6 +307,7 @@ def cells() -> list[Cell]:
         *auto(0),
         *yardstick(0, "wide"),
         *yardstick(0, "small"),
+        *again(0, "wide-truncated-distilled", "wide-auto", "wide-truncated", *(f"wide-{name}" for name in ABLATIONS)),
         *xnli(0),
         *layers_small(0),
         *heads_and_relations(0),

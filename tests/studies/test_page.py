@@ -98,6 +98,14 @@ def test_a_mean_is_over_all_tasks_of_the_same_seeds(answers: Answers) -> None:
     assert row(table, "3x384, the teacher's first layers, undistilled")[-1] == "35.0"
 
 
+def test_a_student_that_was_fine_tuned_again_has_all_its_scores(answers: Answers) -> None:
+    for task, metric, values in (("stsb", "spearman", [32.0, 34.0]), ("cola", "matthews", [2.0])):
+        answers.score(task, "wide-auto-s0", metric, 30.0)
+        answers.put(f"{task}-wide-auto-again-s0", {"results": [{"scores": {"dev": {metric: {"values": values}}}}]})
+    answers.score("stsb", "wide-auto-s1", "spearman", 40.0)
+    assert row(TABLES["auto"](answers.found), "`auto`") == ["-", "34.0 ± 5.0", "16.0 ± 14.0", "23.5 ± 6.5"]
+
+
 def test_a_second_seed_that_is_not_whole_takes_nothing_from_the_mean_of_the_first(answers: Answers) -> None:
     for task, metric, value in (("stsb", "spearman", 30.0), ("mrpc", "accuracy", 70.0), ("cola", "matthews", 5.0)):
         answers.score(task, "distilled-s0", metric, value)
