@@ -66,8 +66,8 @@ def inherited_student(teacher: Teacher, config: PretrainedConfig, layers: Sequen
     """A student of this configuration whose layers are these of the teacher, ascending, from 1; the rest is the teacher's.
 
     Without layers it has the teacher's embeddings and is random otherwise. A pooler that the teacher's files lack, as often on
-    the Hub, is new. So seed torch's generator before. The layers that are
-    left out are not read, and of the others no second copy is made.
+    the Hub, is new. So seed torch's generator before. The layers that are left out are not read, and of the others no second
+    copy is made.
 
     Raises:
         CheckpointError: the teacher's weights cannot be read, lack some, or have other shapes than ``config`` says.
