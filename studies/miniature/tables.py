@@ -9,6 +9,7 @@ from studies.miniature.found import METRICS, Found, Spread
 from studies.miniature.language_tables import losses, retrieval, xnli
 from studies.miniature.layer_tables import auto, layers, layers_small
 from studies.miniature.markdown import NONE, TASK_NAMES, table, tasks_of, under, written
+from studies.miniature.noise_table import noise
 from studies.miniature.notes import not_run, seeds_in_words
 from studies.miniature.plan import ABLATIONS, SENSITIVE
 
@@ -129,6 +130,7 @@ def reference_nine(found: Found) -> str:
 
 
 TABLES: Mapping[str, Callable[[Found], str]] = {
+    "noise": noise,
     "does-it-help": does_it_help,
     "layers": layers,
     "layers-small": layers_small,

@@ -106,6 +106,18 @@ def test_a_student_that_was_fine_tuned_again_has_all_its_scores(answers: Answers
     assert row(TABLES["auto"](answers.found), "`auto`") == ["-", "34.0 ± 5.0", "16.0 ± 14.0", "23.5 ± 6.5"]
 
 
+def test_the_chance_of_fine_tuning_is_pooled_over_students(answers: Answers) -> None:
+    for model, values in (("wide-auto", [30.0, 32.0, 34.0]), ("wide-truncated", [10.0, 16.0, 22.0])):
+        answers.score("stsb", f"{model}-s0", "spearman", values[0])
+        more = {"results": [{"scores": {"dev": {"spearman": {"values": values[1:]}}}}]}
+        answers.put(f"stsb-{model}-again-s0", more)
+    answers.score("cola", "wide-auto-s0", "matthews", 3.0)
+    table = TABLES["noise"](answers.found)
+    # Variances 4 and 36: deviation √20 = 4.47, of a mean of three 2.58, of a difference twice √2 of that.
+    assert row(table, "STS-B") == ["2", "4.5", "12.0", "2.6", "7"]
+    assert "CoLA" not in table
+
+
 def test_a_second_seed_that_is_not_whole_takes_nothing_from_the_mean_of_the_first(answers: Answers) -> None:
     for task, metric, value in (("stsb", "spearman", 30.0), ("mrpc", "accuracy", 70.0), ("cola", "matthews", 5.0)):
         answers.score(task, "distilled-s0", metric, value)
