@@ -40,7 +40,7 @@ def budget(found: Found) -> str:
 def _question(cell: str) -> str:
     for question, students in QUESTIONS.items():
         for name in students:
-            bare = cell.rpartition("-s")[0].removeprefix("student-").removesuffix("-again")
+            bare = cell.rpartition("-s")[0].removeprefix("student-").removesuffix("-again").removesuffix("-gently")
             for task in METRICS:
                 bare = bare.removeprefix(f"{task}-")
             if bare == name or (name not in QUESTIONS["1 Does it help?"] and bare.startswith(f"{name}-")):

@@ -57,7 +57,7 @@ class Found:
             scores |= {(seed, number): value for number, value in enumerate(values)}
         return scores
 
-    def mean_score(self, model: str, tasks: Iterable[str] = METRICS) -> Spread | None:
+    def mean_score(self, model: str, tasks: Iterable[str]) -> Spread | None:
         """The mean of the tasks, over the seeds that have all of them."""
         of_tasks = [self._scores(task, model) for task in tasks]
         whole = [seeds for seeds in of_tasks[0] if all(seeds in scores for scores in of_tasks)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studies.miniature.found import METRICS, Found, Spread
+from studies.miniature.plan import SENSITIVE
 
 __all__ = ["NONE", "TASK_NAMES", "table", "tasks_of", "under", "written"]
 
@@ -30,5 +31,5 @@ def written(spread: Spread | None, digits: int = 1) -> str:
 
 
 def tasks_of(found: Found, model: str, tasks: Sequence[str] = tuple(METRICS)) -> list[str]:
-    """Each task, and the mean."""
-    return [*(written(found.score(task, model)) for task in tasks), written(found.mean_score(model, tasks))]
+    """Each task, and the mean of those that tell students apart."""
+    return [*(written(found.score(task, model)) for task in tasks), written(found.mean_score(model, SENSITIVE))]
