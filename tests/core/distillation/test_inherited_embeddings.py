@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer, XLMConfig, XLMModel
 
 from conftest import MakeTeacher
 from reldistill import DistillConfig, Registry, StudentShape, UsageError
 from reldistill.distillation.inherited import inherited_layers, inherited_student
+from reldistill.distillation.inherited_embeddings import _place
 from reldistill.distillation.locate import Teacher, locate_teacher
 from reldistill.distillation.student import new_student
 from short_runs import configure, run
@@ -57,6 +60,27 @@ def test_another_width_is_refused_and_the_fitting_option_shown(teacher: MakeTeac
     ) as caught:
         inherited_layers("embeddings", there, student_config(there, width=12))
     assert "--student 3x24, or --init random" in str(caught.value)
+
+
+def test_a_family_whose_embeddings_lie_in_several_parts_is_refused() -> None:
+    config = XLMConfig(vocab_size=50, emb_dim=24, n_layers=2, n_heads=4, max_position_embeddings=32)
+    with torch.device("meta"):
+        model: Any = XLMModel(config)
+    adapter: Any = SimpleNamespace(projections=lambda model, layer: SimpleNamespace(layer=model.attentions[layer - 1]))
+    with pytest.raises(UsageError, match="those of a xlm do not lie in one part of the model"):
+        _place(model, adapter)
+
+
+def test_those_of_a_model_for_masked_words_are_found_behind_its_prefix(teacher: MakeTeacher, tmp_path: Path) -> None:
+    plain = teacher("bert", layers=4)
+    masked: Any = AutoModelForMaskedLM.from_config(AutoConfig.from_pretrained(plain))
+    masked.save_pretrained(tmp_path / "masked")
+    AutoTokenizer.from_pretrained(plain).save_pretrained(tmp_path / "masked")
+    there = located(tmp_path / "masked")
+    student = inherited_student(there, student_config(there), ())
+    theirs = load_file(tmp_path / "masked" / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    assert torch.equal(student.model.state_dict()[name], theirs[f"bert.{name}"])
 
 
 def test_a_run_starts_from_them_and_trains_them(teacher: MakeTeacher, text: Path, here: Path) -> None:
