@@ -45,33 +45,32 @@ class Found:
     results: Results
 
     def score(self, task: str, model: str) -> Spread | None:
-        """What it scores on dev, over seeds of the student and of its fine-tuning."""
+        """What the student of seed 0 scores on dev, over its fine-tunings."""
         return _spread(self._scores(task, model))
 
-    def _scores(self, task: str, model: str) -> dict[tuple[int, int], float]:
-        """By the seed of the student and the number of the fine-tuning."""
-        scores: dict[tuple[int, int], float] = {}
-        for seed in SEEDS:
-            files = (self.results.of(f"{task}-{model}{more}-s{seed}") for more in ("", "-again"))
-            values = [value for file in files if file for value in _values(task, file["answer"])]
-            scores |= {(seed, number): value for number, value in enumerate(values)}
+    def _scores(self, task: str, model: str) -> dict[int, float]:
+        """By the seed of the fine-tuning, as the plan sets them."""
+        scores: dict[int, float] = {}
+        for more, first in (("", 0), ("-again", 1)):
+            if file := self.results.of(f"{task}-{model}{more}-s0"):
+                scores |= dict(enumerate(_values(task, file["answer"]), first))
         return scores
 
     def mean_score(self, model: str, tasks: Iterable[str]) -> Spread | None:
-        """The mean of the tasks, over the seeds that have all of them."""
+        """The mean of the tasks, over the fine-tunings that all of them have."""
         of_tasks = [self._scores(task, model) for task in tasks]
-        whole = [seeds for seeds in of_tasks[0] if all(seeds in scores for scores in of_tasks)]
-        return _spread({seeds: fmean(scores[seeds] for scores in of_tasks) for seeds in whole})
+        whole = [seed for seed in of_tasks[0] if all(seed in scores for scores in of_tasks)]
+        return _spread({seed: fmean(scores[seed] for scores in of_tasks) for seed in whole})
 
     def tokens(self, model: str) -> float | None:
         """That a student was trained on."""
         spread = _spread(self._by_seed(f"student-{model}", lambda answer: answer.get("last_step", {}).get("tokens", 0)))
         return None if spread is None else spread.mean
 
-    def layers(self, model: str) -> list[int]:
-        """The teacher's layer that a student was taught by, of each seed."""
-        of_seeds = self._by_seed(f"student-{model}", lambda answer: answer["plan"]["layers"][0][0])
-        return [int(layer) for layer in of_seeds.values()]
+    def layer(self, model: str) -> int | None:
+        """The teacher's layer that the student of seed 0 was taught by."""
+        found = self.results.of(f"student-{model}-s0")
+        return None if found is None else int(found["answer"]["plan"]["layers"][0][0])
 
     def is_there(self, model: str) -> bool:
         """Whether anything is known of it: how it was trained, or what it scores on some task."""
@@ -122,7 +121,7 @@ class Found:
         return values
 
 
-def _spread(by_seed: Mapping[Any, float]) -> Spread | None:
+def _spread(by_seed: Mapping[int, float]) -> Spread | None:
     return Spread(tuple(by_seed.values())) if by_seed else None
 
 

@@ -113,8 +113,8 @@ def _against_the_task(found: Found, probes: Mapping[int, Sequence[LayerEvidence]
         return []
     rank = rank_correlation([_alignment(one) for one in probes[PROBED]], scores)
     return [
-        f"Ranks of alignment against those of {TASK_NAMES[TASK]}: {rank:.2f}. Alignment was taken for the measure when "
-        "these scores had been seen, which are no independent test of it."
+        f"Ranks of alignment against those of {TASK_NAMES[TASK]}: {rank:.2f}. Alignment was taken for the measure when scores on "
+        f"{TASK_NAMES[TASK]} had been seen, which is no independent test of it.",
     ]
 
 
@@ -134,14 +134,14 @@ def auto(found: Found) -> str:
     rows = []
     numbers: list[Spread | None] = []
     for words, model in {"`last` (and `paper`)": LAST, "`auto`": "wide-auto"}.items():
-        layers = ", ".join(map(str, found.layers(model)))
-        rows.append([words, layers or NONE, *tasks_of(found, model, SENSITIVE)])
+        layer = found.layer(model)
+        rows.append([words, str(layer) if layer else NONE, *tasks_of(found, model, SENSITIVE)])
         numbers += [found.score(task, model) for task in SENSITIVE]
-    head = ["layer by", "layer, of each seed", *(TASK_NAMES[task] for task in SENSITIVE), "mean"]
-    before, run = found.results.of(f"layers-{PROBED}-s0"), found.results.of(f"student-{LAST}-s0")
+    head = ["layer by", "layer", *(TASK_NAMES[task] for task in SENSITIVE), "mean"]
+    probe, run = found.results.of(f"layers-{PROBED}-s0"), found.results.of(f"student-{LAST}-s0")
     price = (
-        f"The probe takes {before['seconds']:,.0f} s before it, the run by `last` {run['seconds']:,.0f} s."
-        if before and run
+        f"A probe of {PROBED} steps takes {probe['seconds']:,.0f} s, a run {run['seconds']:,.0f} s."
+        if probe and run
         else ""
     )
     return under(table(head, rows), seeds_in_words(numbers), price)

@@ -17,7 +17,9 @@ def seeds_in_words(spreads: Iterable[Spread | None]) -> str:
     if counts == [1]:
         return "One seed."
     several = " or ".join(str(count) for count in counts if count > 1)
-    return f"With ±: mean of {several} seeds, and half their range." + (" Without: one seed." if 1 in counts else "")
+    return f"With ±: mean of {several} seeds of fine-tuning, and half their range." + (
+        " Without: one seed." if 1 in counts else ""
+    )
 
 
 def not_run(found: Found, models: Mapping[str, str]) -> str:
