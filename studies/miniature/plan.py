@@ -227,7 +227,7 @@ def xnli(seed: int) -> Iterator[Cell]:
 
 
 def yardstick(seed: int, size: str) -> Iterator[Cell]:
-    """Questions 1 and 3: all English students of a size by one measure, whatever they were trained for."""
+    """Questions 1 and 3: English students of one kind by one measure, whatever they were trained for."""
     wide = (
         "untrained",
         "distilled",
@@ -240,6 +240,7 @@ def yardstick(seed: int, size: str) -> Iterator[Cell]:
     students = {
         "small": ["untrained", "distilled", "minilm-v1", *ABLATIONS],
         "wide": [f"wide-{name}" for name in wide],
+        "heads": ["heads-6", "heads-12", "heads-24", "distilled", "nine-relations"],
     }[size]
     yield Cell(
         f"yardstick-{size}-s{seed}",
@@ -315,6 +316,7 @@ def cells() -> list[Cell]:
         *xnli(0),
         *again(0, "distilled", "untrained"),
         *heads_and_relations(0),
+        *yardstick(0, "heads"),
         *layers_small(0),
         *teacher(),
         *ablation(1),

@@ -112,10 +112,13 @@ def heads(found: Found) -> str:
         "6 relation heads": "heads-6", "12 relation heads": "heads-12", "24 relation heads": "heads-24",
         "48 relation heads": "distilled", "nine relations, 48 relation heads": "nine-relations",
     }  # fmt: skip
-    ends = {words: found.ends(model) or (None, None, None) for words, model in names.items()}
-    rows = [[words, *(written(spread, 3) for spread in spreads)] for words, spreads in ends.items()]
-    numbers = [spread for spreads in ends.values() for spread in spreads]
-    made = table(["trained on", "loss at the start", "at the end", "kept"], rows)
+    rows, numbers = [], []
+    for words, model in names.items():
+        spreads = [*(found.ends(model) or (None, None, None)), found.yardstick("heads", model, "loss")]
+        rows.append([words, *(written(spread, 3) for spread in spreads)])
+        numbers += spreads
+    head = ["trained on", "its own loss at the start", "at the end", "kept", "qq, kk and vv by 48 relation heads"]
+    made = table(head, rows)
     return under(made, seeds_in_words(numbers), not_run(found, names))
 
 
