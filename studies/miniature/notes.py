@@ -10,14 +10,14 @@ __all__ = ["not_run", "seeds_in_words"]
 
 
 def seeds_in_words(spreads: Iterable[Spread | None]) -> str:
-    """``One seed.``, or what ± means; empty where there is no number."""
+    """``One seed.``, or what ± means: losses are of seeds of the student, scores of seeds of its fine-tuning. Empty without numbers."""
     counts = sorted({len(spread.values) for spread in spreads if spread is not None})
     if not counts:
         return ""
     if counts == [1]:
         return "One seed."
     several = " or ".join(str(count) for count in counts if count > 1)
-    return f"With ±: mean of {several} seeds of fine-tuning, and half their range." + (
+    return f"With ±: mean of {several} seeds (of fine-tuning, for a task), and half their range." + (
         " Without: one seed." if 1 in counts else ""
     )
 

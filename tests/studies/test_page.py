@@ -91,7 +91,7 @@ def test_scores_of_several_fine_tunings_are_their_mean_and_half_their_range(answ
     answers.score("mrpc", "distilled-s0", "accuracy", 70.0)
     table = TABLES["does-it-help"](answers.found)
     assert row(table, "3x192, distilled, 600 steps") == ["-", "-", "-", "23.0 ± 3.5", "70.0", "-", "-"]
-    assert "With ±: mean of 3 seeds of fine-tuning, and half their range. Without: one seed." in table
+    assert "With ±: mean of 3 seeds (of fine-tuning, for a task), and half their range. Without: one seed." in table
 
 
 def test_a_mean_is_over_both_tasks_that_tell_students_apart(answers: Answers) -> None:
